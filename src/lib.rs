@@ -1,0 +1,10 @@
+//! Transfer4me: files, audio and video straight from browser to browser.
+//!
+//! Three rings; docs/architecture.md tells more. This file holds every feature gate but the one in
+//! [`transfer`].
+
+// Pure: decides. No clock, socket, DOM or randomness.
+pub mod clock;
+pub mod protocol;
+pub mod room;
+pub mod swarm;

@@ -1,0 +1,183 @@
+//! Rooms over HTTP: what is asked and answered, by the server functions and under `/api/rooms` alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{JoinVerifier, OwnerToken, RoomId};
+
+/// What the files of a room mostly are, which decides what its page offers (`fileType` in the 2016 system).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaKind {
+    /// Every file is audio.
+    Audio,
+    /// Every file is video, or video and audio.
+    Video,
+    /// Every file is an image.
+    Image,
+    /// Anything else.
+    Other,
+}
+
+impl MediaKind {
+    /// As in JSON and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Image => "image",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Who serves whom in a room. More are planned; see docs/architecture.md.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topology {
+    /// The owner serves every recipient.
+    #[default]
+    Direct,
+}
+
+impl Topology {
+    /// As in JSON and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// Whether a new room asks for a password, and which.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind", content = "text")]
+pub enum PasswordRequest {
+    /// Anyone with the link may enter.
+    #[default]
+    None,
+    /// The server makes one that is easy to read out, and answers it once.
+    Generate,
+    /// This one, of at most [`super::limits::MAX_PASSWORD_BYTES`].
+    Text(String),
+}
+
+impl std::fmt::Debug for PasswordRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Generate => "Generate",
+            Self::Text(_) => "Text(…)",
+        })
+    }
+}
+
+/// Asks for a new room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRoom {
+    /// The sealed manifest, unpadded base64url.
+    pub sealed_manifest: String,
+    /// Bytes of all files together.
+    pub total_bytes: u64,
+    /// How many files.
+    pub file_count: u32,
+    /// What they mostly are.
+    pub media_kind: MediaKind,
+    /// SHA-256 of the join token.
+    pub join_verifier: JoinVerifier,
+    /// Whether to ask for a password.
+    #[serde(default)]
+    pub password: PasswordRequest,
+    /// Who is to serve whom.
+    #[serde(default)]
+    pub topology: Topology,
+    /// Seconds that the room is to live; the operator's limit if absent, never more than that.
+    #[serde(default)]
+    pub expires_in: Option<u64>,
+}
+
+/// A new room. The only answer that ever holds the owner token and the password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreatedRoom {
+    /// Its id.
+    pub room_id: RoomId,
+    /// Proof of being its owner.
+    pub owner_token: OwnerToken,
+    /// The password, if one is asked: the one that was given, or the one that was made.
+    pub password: Option<String>,
+    /// Unix time in seconds at which the room ends by itself.
+    pub expires_at: u64,
+    /// What can be done next.
+    pub links: RoomLinks,
+}
+
+/// What anyone who knows a room's id may see of it. Holds no name and no content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomSummary {
+    /// Its id.
+    pub room_id: RoomId,
+    /// Bytes of all files together.
+    pub total_bytes: u64,
+    /// How many files.
+    pub file_count: u32,
+    /// What they mostly are.
+    pub media_kind: MediaKind,
+    /// Whether some of it can be played while it arrives.
+    pub streamable: bool,
+    /// Whether a password is asked.
+    pub protected: bool,
+    /// Whether this caller may fetch the manifest and join: not protected, or unlocked by a ticket.
+    pub unlocked: bool,
+    /// Who serves whom.
+    pub topology: Topology,
+    /// Members online now that hold every piece.
+    pub seeds_online: u32,
+    /// Unix time in seconds at which the room ends by itself.
+    pub expires_at: u64,
+    /// What can be done next.
+    pub links: RoomLinks,
+}
+
+/// Where to go from a room: paths on the same server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomLinks {
+    /// `GET` reads the room, `DELETE` with the owner token closes it.
+    #[serde(rename = "self")]
+    pub self_: String,
+    /// The page for people; the link key goes behind it as the fragment.
+    pub page: String,
+    /// `GET` answers the sealed manifest's bytes.
+    pub manifest: String,
+    /// `POST` a password for a ticket.
+    pub password: String,
+    /// The WebSocket for signalling.
+    pub socket: String,
+}
+
+impl RoomLinks {
+    /// The links of one room.
+    pub fn new(room_id: &RoomId) -> Self {
+        let room = format!("/api/rooms/{room_id}");
+        Self {
+            page: super::link::room_path(room_id),
+            manifest: format!("{room}/manifest"),
+            password: format!("{room}/password"),
+            socket: format!("{room}/socket"),
+            self_: room,
+        }
+    }
+}
+
+/// A password for a room.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnlockRoom {
+    /// What the person typed.
+    pub password: String,
+}
+
+impl std::fmt::Debug for UnlockRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UnlockRoom(…)")
+    }
+}

@@ -1,0 +1,350 @@
+//! Signalling: JSON text messages over one WebSocket for each joined peer.
+//!
+//! ```text
+//! peer                          server                         owner
+//!  | join {join_token, …} ------>|                               |
+//!  |<------ welcome {peer_id, …} |                               |
+//!  | want ---------------------->|                               |
+//!  |<----------- assigned {peers}|------------------ serve {peer}>|
+//!  | signal {to, sealed} ------->|------- signal {from, sealed} ->|   offer; then both ways: answer, candidates
+//!  | progress, complete -------->|----------------- roster {…} -->|
+//!  | leave --------------------->|---------------- revoked {peer}>|
+//! ```
+//!
+//! The server stamps the sender of every `signal` and passes it only between peers that it assigned to each
+//! other. It cannot read one: see [`SealedSignal`]. A socket that drops is not a leave; see
+//! [`super::limits::REJOIN_GRACE`].
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{JoinToken, OwnerToken, PeerId, ResumeToken};
+use super::limits;
+
+/// From a peer to the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClientMessage {
+    /// The first message on every socket, and only that.
+    Join(Join),
+    /// Asks for providers. Repeating it while being served asks again for those that were lost.
+    Want,
+    /// Passes a sealed signal to one peer.
+    Signal {
+        /// For whom.
+        to: PeerId,
+        /// What only that peer can read.
+        sealed: SealedSignal,
+    },
+    /// Tells how far a download is, about once a second.
+    Progress(Progress),
+    /// Everything wanted is here and verified.
+    Complete,
+    /// The link to this peer is gone and cannot be used any more.
+    LinkLost {
+        /// Which peer.
+        peer: PeerId,
+    },
+    /// This peer sent a piece that its signed record does not match.
+    BadPiece {
+        /// Which peer.
+        peer: PeerId,
+        /// Which piece.
+        piece: u32,
+    },
+    /// The owner sends a member away.
+    Remove {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// The peer goes for good.
+    Leave,
+}
+
+/// What a peer says of itself when it joins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// [`limits::PROTOCOL_VERSION`].
+    pub version: u32,
+    /// Proof of holding the link.
+    pub join_token: JoinToken,
+    /// Proof of being the room's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_token: Option<OwnerToken>,
+    /// Proof of being a member whose socket dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_token: Option<ResumeToken>,
+    /// How much of the content it holds.
+    pub have: Have,
+}
+
+/// How much of a room's content a member holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Have {
+    /// Nothing.
+    None,
+    /// Some pieces.
+    Some,
+    /// Every piece.
+    All,
+}
+
+/// How far a download is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Bytes verified.
+    pub have_bytes: u64,
+    /// Bytes wanted in all.
+    pub wanted_bytes: u64,
+    /// Payload bytes a second, now.
+    pub bytes_per_second: u64,
+    /// What the member is doing.
+    pub phase: MemberPhase,
+    /// How its bytes travel.
+    pub path: PathKind,
+}
+
+/// What a member is doing, in words that the owner's page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberPhase {
+    /// Joined, not yet served.
+    Waiting,
+    /// Fetching.
+    Downloading,
+    /// Stopped by its person.
+    Paused,
+    /// Holds all that it wanted.
+    Complete,
+    /// Its socket dropped and it may come back.
+    Away,
+}
+
+/// How the bytes between two peers travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathKind {
+    /// Not known, or not connected.
+    #[default]
+    Unknown,
+    /// From one to the other.
+    Direct,
+    /// Through a TURN server.
+    Relayed,
+}
+
+/// From the server to a peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The first message; the peer has joined.
+    Welcome(Welcome),
+    /// Fetch from these peers: make each an offer. Earlier ones stay.
+    Assigned {
+        /// Whom.
+        peers: Vec<PeerId>,
+    },
+    /// This peer is going to make an offer; answer it.
+    Serve {
+        /// Who.
+        peer: PeerId,
+    },
+    /// Nobody can serve now.
+    Waiting {
+        /// How many come first. Zero as well when there is no seed at all.
+        ahead: u32,
+    },
+    /// A sealed signal.
+    Signal {
+        /// Who sent it, as the server knows it.
+        from: PeerId,
+        /// What only this peer can read.
+        sealed: SealedSignal,
+    },
+    /// Drop the link to this peer.
+    Revoked {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// Who is here, for the owner; at most four times a second.
+    Roster {
+        /// Every member but the owner, oldest first.
+        members: Vec<RosterEntry>,
+    },
+    /// The room is over for this peer; the socket closes.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// What the peer sent was refused. The socket closes.
+    Error {
+        /// For programs.
+        code: ErrorCode,
+        /// For people: one sentence.
+        message: String,
+    },
+}
+
+/// The server's answer to a `join`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The peer's name in this room.
+    pub peer_id: PeerId,
+    /// For a later `join` after a dropped socket.
+    pub resume_token: ResumeToken,
+    /// Whether the server still knew this member from before.
+    pub resumed: bool,
+    /// For the peer's RTCPeerConnection.
+    pub ice_servers: Vec<IceServer>,
+    /// Whether candidates travel one by one (RFC 8838) or all inside the description.
+    pub trickle_ice: bool,
+}
+
+/// One entry of `RTCConfiguration.iceServers`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:` or `turn:` URLs.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// One member, as the owner sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterEntry {
+    /// Who.
+    pub peer: PeerId,
+    /// What it last said.
+    pub progress: Progress,
+}
+
+/// Why a room is over for a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// The owner stopped sharing.
+    Stopped,
+    /// The room reached its end.
+    Expired,
+    /// The owner sent this peer away.
+    Removed,
+    /// The same member joined by another socket.
+    Replaced,
+}
+
+/// Why a message was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not JSON, not a message of this protocol, or out of order.
+    Malformed,
+    /// Another [`limits::PROTOCOL_VERSION`]. Reloading the page gets the right one.
+    Version,
+    /// The join token is not this room's, or the password ticket is missing.
+    Forbidden,
+    /// The room holds as many members as the operator allows.
+    Full,
+    /// Too many messages.
+    TooFast,
+    /// No room of this id.
+    NotFound,
+    /// The server is stopping; try again soon.
+    Unavailable,
+}
+
+/// A [`Signal`] sealed by AES-256-GCM under the link's signalling key, unpadded base64url of
+/// `sequence (u64, big endian) || nonce (12) || ciphertext and tag`.
+///
+/// Associated data: see [`signal_context`]. The receiver refuses a sequence that is not above the last, so a
+/// server can neither read, alter, misroute nor replay one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SealedSignal(pub String);
+
+/// Associated data of a sealed signal: version, room, from, to and sequence, each of fixed length.
+pub fn signal_context(
+    room_id: &super::id::RoomId,
+    from: PeerId,
+    to: PeerId,
+    sequence: u64,
+) -> Vec<u8> {
+    let mut context = Vec::with_capacity(32);
+    context.extend_from_slice(&limits::PROTOCOL_VERSION.to_be_bytes());
+    context.extend_from_slice(room_id.as_bytes());
+    context.extend_from_slice(&from.0.to_be_bytes());
+    context.extend_from_slice(&to.0.to_be_bytes());
+    context.extend_from_slice(&sequence.to_be_bytes());
+    context
+}
+
+/// What two peers tell each other to connect, once opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Signal {
+    /// Opens a connection. The recipient makes it.
+    Offer {
+        /// Which of the link's connections.
+        lane: u8,
+        /// Tells this attempt from an earlier one with the same peer.
+        attempt: u32,
+        /// RFC 8866.
+        sdp: String,
+    },
+    /// Answers an offer.
+    Answer {
+        /// Which of the link's connections.
+        lane: u8,
+        /// The offer's.
+        attempt: u32,
+        /// RFC 8866.
+        sdp: String,
+    },
+    /// One more way to reach the sender (RFC 8838).
+    Candidate {
+        /// Which of the link's connections.
+        lane: u8,
+        /// The offer's.
+        attempt: u32,
+        /// `candidate:` line.
+        candidate: String,
+        /// Its media section.
+        sdp_mid: Option<String>,
+    },
+}
+
+/// Parses one signalling message of at most [`limits::MAX_SIGNALLING_BYTES`].
+///
+/// # Errors
+/// A sentence that says what is wrong, without repeating the input.
+pub fn parse_client_message(text: &str) -> Result<ClientMessage, MalformedMessage> {
+    if text.len() > limits::MAX_SIGNALLING_BYTES {
+        return Err(MalformedMessage::TooLong);
+    }
+    let message: ClientMessage =
+        serde_json::from_str(text).map_err(|_| MalformedMessage::NotAMessage)?;
+    match &message {
+        ClientMessage::Signal { sealed, .. }
+            if sealed.0.len() > limits::MAX_SEALED_SIGNAL_BYTES =>
+        {
+            Err(MalformedMessage::TooLong)
+        }
+        _ => Ok(message),
+    }
+}
+
+/// What is wrong with a signalling message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedMessage {
+    /// Longer than allowed.
+    #[error("the message is too long")]
+    TooLong,
+    /// Not JSON, or not of this protocol.
+    #[error("this is not a message of this protocol")]
+    NotAMessage,
+}

@@ -1,0 +1,2 @@
+//! What one browser decides.
+pub mod status;

@@ -1,0 +1,126 @@
+//! What a page may know of its own transfer: the only part of `swarm` that views see.
+
+use crate::protocol::id::PeerId;
+use crate::protocol::signalling::{MemberPhase, PathKind};
+
+/// What a recipient's page is doing. The words are the page's `data-phase` contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// A password is asked and not yet given.
+    Locked,
+    /// Nothing asked for yet.
+    #[default]
+    Idle,
+    /// Joining the room or connecting to a provider.
+    Connecting,
+    /// Nobody can serve yet.
+    Waiting,
+    /// Fetching.
+    Downloading,
+    /// Stopped by the person.
+    Paused,
+    /// The server or every provider is gone; trying again.
+    Reconnecting,
+    /// Everything wanted is here and saved.
+    Complete,
+    /// Complete, and helping others.
+    Seeding,
+    /// Over, with a problem that the page shows.
+    Failed,
+}
+
+impl Phase {
+    /// The value of `data-phase`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Waiting => "waiting",
+            Self::Downloading => "downloading",
+            Self::Paused => "paused",
+            Self::Reconnecting => "reconnecting",
+            Self::Complete => "complete",
+            Self::Seeding => "seeding",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How far a recipient is. Published at most four times a second.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DownloadStatus {
+    /// What the page is doing.
+    pub phase: Phase,
+    /// Others ahead in line, while waiting.
+    pub ahead: u32,
+    /// Whether anyone who could serve is in the room, while waiting.
+    pub seed_online: bool,
+    /// Bytes verified.
+    pub have_bytes: u64,
+    /// Bytes wanted.
+    pub wanted_bytes: u64,
+    /// Payload bytes a second, over the last seconds.
+    pub bytes_per_second: u64,
+    /// Seconds until the rest is here at that speed.
+    pub seconds_left: Option<u64>,
+    /// How the bytes travel.
+    pub path: PathKind,
+    /// Files that can no longer be had, because they changed or vanished on the owner's disk.
+    pub gone_files: Vec<u32>,
+    /// Others helped so far, while seeding.
+    pub helped: u32,
+}
+
+/// How far an owner's share is. Published at most four times a second.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SharingStatus {
+    /// Whether the server is reached.
+    pub online: bool,
+    /// Whether the owner stopped serving for a while.
+    pub paused: bool,
+    /// Everyone else in the room, oldest first.
+    pub recipients: Vec<Recipient>,
+    /// Complete copies that others in the room hold and can pass on.
+    pub copies: u32,
+    /// Whether the room can do without this tab.
+    pub may_close: bool,
+    /// Payload bytes a second sent now, to all together.
+    pub bytes_per_second: u64,
+    /// Payload bytes sent so far.
+    pub sent_bytes: u64,
+    /// Files that changed or vanished on this disk and are not served any more.
+    pub gone_files: Vec<u32>,
+}
+
+/// One recipient, as the owner's page lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Who.
+    pub peer: PeerId,
+    /// What it is doing.
+    pub phase: MemberPhase,
+    /// Bytes it has verified.
+    pub have_bytes: u64,
+    /// Bytes it wants.
+    pub wanted_bytes: u64,
+    /// Payload bytes a second that it receives.
+    pub bytes_per_second: u64,
+    /// How its bytes travel.
+    pub path: PathKind,
+}
+
+impl Recipient {
+    /// Whole per cent, never 100 before the end.
+    pub fn percent(&self) -> u8 {
+        percent(self.have_bytes, self.wanted_bytes)
+    }
+}
+
+/// `part` of `whole` in whole per cent, rounded down; 100 if `whole` is nothing.
+pub fn percent(part: u64, whole: u64) -> u8 {
+    if whole == 0 {
+        return 100;
+    }
+    u8::try_from(u128::from(part.min(whole)) * 100 / u128::from(whole)).unwrap_or(100)
+}

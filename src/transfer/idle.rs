@@ -1,0 +1,79 @@
+//! The server's side of the seam: the same names, doing nothing.
+
+use leptos::web_sys::{DragEvent, HtmlInputElement};
+
+use super::view::{ReceiveView, SelectionView, ShareView, Support};
+use crate::protocol::id::PeerId;
+use crate::protocol::rooms::PasswordRequest;
+
+/// Files that a person has chosen and not yet shared.
+pub struct Selection;
+
+impl Selection {
+    /// Nothing chosen; `on_change` is told after every change.
+    pub fn new(_on_change: impl Fn(SelectionView) + 'static) -> Self {
+        Self
+    }
+    /// Adds what was chosen in an input, and empties the input.
+    pub fn add_from_input(&self, _input: &HtmlInputElement) {}
+    /// Adds dropped files and folders.
+    pub fn add_from_drop(&self, _event: &DragEvent) {}
+    /// Takes one out.
+    pub fn remove(&self, _index: usize) {}
+    /// Takes all out.
+    pub fn clear(&self) {}
+}
+
+/// A running share.
+pub struct Share;
+
+impl Share {
+    /// Creates a room for what is chosen and serves it until stopped or dropped.
+    pub fn start(
+        _selection: &Selection,
+        _password: PasswordRequest,
+        _on_change: impl Fn(ShareView) + 'static,
+    ) -> Self {
+        Self
+    }
+    /// Sends one recipient away.
+    pub fn remove(&self, _peer: PeerId) {}
+    /// Stops serving for a while, or goes on.
+    pub fn set_paused(&self, _paused: bool) {}
+    /// Closes the room for good.
+    pub fn stop(&self) {}
+}
+
+/// A recipient's side of a room.
+pub struct Receive;
+
+impl Receive {
+    /// Opens the manifest of the room that the address bar names. Joins nothing yet.
+    pub fn open(_on_change: impl Fn(ReceiveView) + 'static) -> Self {
+        Self
+    }
+    /// Whether to fetch one file. Only before the download starts.
+    pub fn set_wanted(&self, _file: usize, _wanted: bool) {}
+    /// Joins the room and fetches what is wanted; saves it by itself at the end.
+    pub fn download(&self) {}
+    /// The same, into a folder that the person chooses now.
+    pub fn download_into_folder(&self) {}
+    /// Stops asking for more.
+    pub fn pause(&self) {}
+    /// Asks for more again.
+    pub fn resume(&self) {}
+    /// Gives up, leaves the room and forgets what was fetched.
+    pub fn cancel(&self) {}
+    /// Saves the finished download once more.
+    pub fn save_again(&self) {}
+}
+
+/// Whether this browser can take part at all.
+pub fn support() -> Support {
+    Support::Full
+}
+
+/// Puts text on the clipboard; tells whether it is there.
+pub async fn copy_text(_text: String) -> bool {
+    false
+}

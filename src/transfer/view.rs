@@ -1,0 +1,96 @@
+//! What islands are told.
+
+use std::rc::Rc;
+
+use crate::swarm::status::{DownloadStatus, SharingStatus};
+
+/// One file chosen on the home page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedFile {
+    /// Path with `/` between its parts; a bare name for a file that was not in a folder.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What is chosen so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SelectionView {
+    /// In the order in which they were chosen.
+    pub files: Rc<Vec<SelectedFile>>,
+    /// All together.
+    pub total_bytes: u64,
+    /// A dropped folder is still being read.
+    pub reading: bool,
+    /// What could not be taken, in one sentence.
+    pub problem: Option<String>,
+}
+
+/// The sender's room.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShareView {
+    /// The whole link with its fragment, once the room exists.
+    pub link: Option<String>,
+    /// What recipients are asked for, if anything.
+    pub password: Option<String>,
+    /// Unix time in seconds at which the room ends by itself.
+    pub expires_at: Option<u64>,
+    /// How it goes.
+    pub status: SharingStatus,
+    /// The room is over, and this is why, in one sentence. The link no longer works.
+    pub ended: Option<String>,
+    /// Something went wrong, in one or two sentences. Without a link: nothing was shared.
+    pub problem: Option<String>,
+}
+
+/// One file that a room offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRow {
+    /// Path as shown, made safe to show.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Whether the person wants it.
+    pub wanted: bool,
+}
+
+/// Where a finished download went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// The browser saves it under this name.
+    File(String),
+    /// Written below this folder, which the person chose.
+    Folder(String),
+}
+
+/// The recipient's room.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReceiveView {
+    /// Once the manifest is open.
+    pub files: Option<Rc<Vec<FileRow>>>,
+    /// How it goes.
+    pub status: DownloadStatus,
+    /// Where it was saved.
+    pub saved: Option<Saved>,
+    /// While the files are written to the chosen folder or packed, per cent.
+    pub saving: Option<u8>,
+    /// The download is kept in memory, because this browser keeps no files for pages now.
+    pub in_memory: bool,
+    /// The browser can save several files into a folder of the person's choice.
+    pub can_choose_folder: bool,
+    /// Something went wrong, in one or two sentences.
+    pub problem: Option<String>,
+    /// Something to know that stops nothing, in one sentence.
+    pub notice: Option<String>,
+}
+
+/// Whether this browser can take part at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// Yes.
+    Full,
+    /// The page did not come over HTTPS or from this machine, so browsers withhold what is needed.
+    InsecureContext,
+    /// WebRTC is missing or blocked.
+    NoWebRtc,
+}
