@@ -153,8 +153,10 @@ pub enum ServerMessage {
     },
     /// Nobody can serve now.
     Waiting {
-        /// How many come first. Zero as well when there is no seed at all.
+        /// How many come first.
         ahead: u32,
+        /// Members online that could serve, were they not saturated.
+        seeds: u32,
     },
     /// A sealed signal.
     Signal {
