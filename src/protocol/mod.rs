@@ -19,5 +19,6 @@ pub mod limits;
 pub mod link;
 pub mod manifest;
 pub mod peer_wire;
+pub mod piece;
 pub mod rooms;
 pub mod signalling;
