@@ -252,6 +252,8 @@ impl Room {
                 if let Some(member) = self.members.get_mut(peer) {
                     member.wants = true;
                 }
+                // Whoever asks has no provider, whatever this room remembers.
+                self.links.release_leech(peer);
                 self.assign(peer);
             }
             ClientMessage::Signal { to, sealed } => self.relay(peer, to, sealed),

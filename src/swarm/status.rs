@@ -124,3 +124,81 @@ pub fn percent(part: u64, whole: u64) -> u8 {
     }
     u8::try_from(u128::from(part.min(whole)) * 100 / u128::from(whole)).unwrap_or(100)
 }
+
+impl super::Swarm {
+    /// How far a recipient is.
+    pub fn download_status(&self, now: crate::clock::Timestamp) -> DownloadStatus {
+        let Some(download) = &self.download else { return DownloadStatus::default() };
+        let bytes_per_second = self.received.bytes_per_second(now);
+        let left = download.wanted_bytes().saturating_sub(download.have_bytes());
+        let phase = self.phase();
+        let running = phase == Phase::Downloading && bytes_per_second > 0;
+        let (ahead, seed_online) = self.waiting.unwrap_or((0, true));
+        DownloadStatus {
+            phase,
+            ahead,
+            seed_online,
+            have_bytes: download.have_bytes(),
+            wanted_bytes: download.wanted_bytes(),
+            bytes_per_second: if running { bytes_per_second } else { 0 },
+            seconds_left: running.then(|| left.div_ceil(bytes_per_second)),
+            path: self.peers.values().find(|r| r.provider).map_or(PathKind::Unknown, |r| r.path),
+            gone_files: self.gone_files.iter().copied().collect(),
+            helped: 0,
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        let serving = |remote: &super::RemotePeer| remote.provider && remote.is_greeted();
+        if self.failure.is_some() {
+            Phase::Failed
+        } else if self.complete {
+            Phase::Complete
+        } else if !self.started {
+            Phase::Idle
+        } else if self.paused {
+            Phase::Paused
+        } else if let Some(remote) = self.peers.values().find(|remote| serving(remote)) {
+            if remote.choked && remote.interested_sent {
+                Phase::Waiting
+            } else {
+                Phase::Downloading
+            }
+        } else if self.membership.is_away() {
+            Phase::Reconnecting
+        } else if self.waiting.is_some() {
+            Phase::Waiting
+        } else if self.was_connected {
+            Phase::Reconnecting
+        } else {
+            Phase::Connecting
+        }
+    }
+
+    /// How far an owner's share is.
+    pub fn sharing_status(&self, now: crate::clock::Timestamp) -> SharingStatus {
+        let recipients = self
+            .roster
+            .iter()
+            .map(|entry| Recipient {
+                peer: entry.peer,
+                phase: entry.progress.phase,
+                have_bytes: entry.progress.have_bytes,
+                wanted_bytes: entry.progress.wanted_bytes,
+                bytes_per_second: entry.progress.bytes_per_second,
+                path: entry.progress.path,
+            })
+            .collect();
+        SharingStatus {
+            online: self.membership.is_joined(),
+            paused: self.paused,
+            recipients,
+            // Recipients do not pass anything on yet, so the room cannot do without its owner.
+            copies: 0,
+            may_close: false,
+            bytes_per_second: self.upload.sent.bytes_per_second(now),
+            sent_bytes: self.upload.sent.total(),
+            gone_files: self.gone_files.iter().copied().collect(),
+        }
+    }
+}

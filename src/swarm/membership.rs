@@ -1,0 +1,208 @@
+//! The signalling socket: joining, coming back, and the room's end.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{
+    ClientMessage, Failure, Have, Output, PeerId, Reason, ResumeToken, ServerMessage, Swarm,
+    Timestamp,
+};
+use crate::protocol::signalling::{CloseReason, ErrorCode, Welcome};
+
+/// First pause before the socket is opened again.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Where the page stands with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No socket is wanted.
+    Outside,
+    /// The socket is being opened, or `welcome` is awaited.
+    Joining,
+    /// `welcome` came.
+    Joined,
+    /// The socket was lost; open it again then.
+    Away { until: Timestamp },
+}
+
+/// The page's place in the room.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    state: State,
+    resume_token: Option<ResumeToken>,
+    failures: u32,
+    random: u64,
+}
+
+impl Membership {
+    /// Outside.
+    pub fn new(rng_seed: u64) -> Self {
+        Self { state: State::Outside, resume_token: None, failures: 0, random: rng_seed | 1 }
+    }
+
+    /// Whether the server can be told something.
+    pub fn is_joined(&self) -> bool {
+        self.state == State::Joined
+    }
+
+    /// Whether the socket was lost and is to be opened again.
+    pub fn is_away(&self) -> bool {
+        matches!(self.state, State::Away { .. })
+            || (self.state == State::Joining && self.failures > 0)
+    }
+
+    /// Opens the socket.
+    pub fn open(&mut self, outputs: &mut VecDeque<Output>) {
+        self.state = State::Joining;
+        outputs.push_back(Output::OpenSocket);
+    }
+
+    /// When to look again.
+    pub fn timeout(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Away { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Opens the socket again if it is time.
+    pub fn handle_timeout(&mut self, now: Timestamp, outputs: &mut VecDeque<Output>) {
+        if matches!(self.state, State::Away { until } if now >= until) {
+            self.open(outputs);
+        }
+    }
+
+    /// Leaves for good.
+    pub fn leave(&mut self, outputs: &mut VecDeque<Output>) {
+        if self.is_joined() {
+            outputs.push_back(Output::Tell(ClientMessage::Leave));
+        }
+        if self.state != State::Outside {
+            outputs.push_back(Output::CloseSocket);
+        }
+        self.state = State::Outside;
+    }
+
+    fn lost(&mut self, now: Timestamp) {
+        if self.state == State::Outside {
+            return;
+        }
+        // Full jitter: everyone that one server lost comes back at another moment.
+        let longest = (FIRST_PAUSE * 2_u32.pow(self.failures.min(10))).min(LONGEST_PAUSE);
+        self.failures += 1;
+        let pause = longest.mul_f64(self.next_fraction());
+        self.state = State::Away { until: now + pause };
+    }
+
+    fn welcomed(&mut self, resume_token: ResumeToken) {
+        self.state = State::Joined;
+        self.resume_token = Some(resume_token);
+        self.failures = 0;
+    }
+
+    /// Xorshift (Marsaglia 2003): enough to spread pauses, and the same in every run.
+    fn next_fraction(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+impl Swarm {
+    pub(super) fn socket_opened(&mut self) {
+        let have = match &self.download {
+            None => Have::All,
+            Some(_) if self.have.count() == 0 => Have::None,
+            Some(_) => Have::Some,
+        };
+        let resume_token = self.membership.resume_token;
+        self.outputs.push_back(Output::Join { resume_token, have });
+    }
+
+    pub(super) fn socket_closed(&mut self, now: Timestamp) {
+        self.membership.lost(now);
+    }
+
+    pub(super) fn server_said(&mut self, now: Timestamp, message: ServerMessage) {
+        match message {
+            ServerMessage::Welcome(welcome) => self.welcomed(now, welcome),
+            ServerMessage::Assigned { peers } => {
+                self.waiting = None;
+                for peer in peers {
+                    self.offer_to(now, peer);
+                }
+            }
+            ServerMessage::Serve { peer } => self.expect_offer(now, peer),
+            ServerMessage::Waiting { ahead, seeds } => {
+                self.waiting = Some((ahead, seeds > 0));
+                if self.bad_pieces >= super::leech::MAX_BAD_PIECES {
+                    self.fail(Failure::Corrupt);
+                }
+            }
+            // The driver opens signals and hands them in as `SignalReceived`.
+            ServerMessage::Signal { .. } => {}
+            ServerMessage::Revoked { peer } => self.drop_link(now, peer, Reason::Revoked),
+            ServerMessage::Roster { members } => self.roster = members,
+            ServerMessage::Closed { reason } => self.room_closed(reason),
+            ServerMessage::Error { code, .. } => self.refused(code),
+        }
+    }
+
+    fn welcomed(&mut self, now: Timestamp, welcome: Welcome) {
+        self.membership.welcomed(welcome.resume_token);
+        let ice = Output::UseIce { servers: welcome.ice_servers, trickle: welcome.trickle_ice };
+        self.outputs.push_back(ice);
+        if self.complete {
+            self.outputs.push_back(Output::Tell(ClientMessage::Complete));
+        } else if self.download.is_some() && !self.has_provider() {
+            self.outputs.push_back(Output::Tell(ClientMessage::Want));
+        }
+        self.tell_progress(now);
+    }
+
+    fn room_closed(&mut self, reason: CloseReason) {
+        // What is complete stays so; the socket just ends.
+        if self.complete {
+            self.leave();
+            return;
+        }
+        self.fail(match reason {
+            CloseReason::Stopped => Failure::Stopped,
+            CloseReason::Expired => Failure::Expired,
+            CloseReason::Removed => Failure::Removed,
+            CloseReason::Replaced => Failure::Replaced,
+        });
+    }
+
+    fn refused(&mut self, code: ErrorCode) {
+        match code {
+            ErrorCode::Version => self.fail(Failure::Version),
+            ErrorCode::Full => self.fail(Failure::Full),
+            ErrorCode::NotFound => self.fail(Failure::Stopped),
+            ErrorCode::Forbidden => self.fail(Failure::Refused),
+            // The socket closes, and the page comes back later.
+            ErrorCode::Malformed | ErrorCode::TooFast | ErrorCode::Unavailable => {}
+        }
+    }
+
+    fn has_provider(&self) -> bool {
+        self.peers.values().any(|remote| remote.provider)
+    }
+
+    pub(super) fn is_joined(&self) -> bool {
+        self.membership.is_joined()
+    }
+
+    pub(super) fn tell(&mut self, message: ClientMessage) {
+        if self.is_joined() {
+            self.outputs.push_back(Output::Tell(message));
+        }
+    }
+
+    pub(super) fn tell_link_lost(&mut self, peer: PeerId) {
+        self.tell(ClientMessage::LinkLost { peer });
+    }
+}

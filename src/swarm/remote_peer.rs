@@ -1,0 +1,128 @@
+//! One other browser, as this one sees it.
+
+use std::collections::VecDeque;
+
+use super::bitfield::Bitfield;
+use super::request_pipeline::RequestPipeline;
+use super::throughput::Throughput;
+use crate::clock::Timestamp;
+use crate::protocol::piece::{BlockRange, PieceIndex};
+use crate::protocol::signalling::PathKind;
+
+/// How far a link has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Offer and answer are under way, until the deadline.
+    Connecting {
+        /// When to give up.
+        deadline: Timestamp,
+    },
+    /// The channels are open; `hello` has not come yet, and must by the deadline.
+    Open {
+        /// When to give up.
+        deadline: Timestamp,
+    },
+    /// Both have said `hello`.
+    Greeted,
+}
+
+/// One connection of a link. A link is a set of them; control travels over the first.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Bytes handed to the channel that it has not sent yet, as far as is known.
+    pub buffered: u64,
+    /// Payload bytes of one block on this lane.
+    pub block_length: u32,
+}
+
+/// One other browser.
+#[derive(Clone, Debug)]
+pub struct RemotePeer {
+    /// Tells this link's signals from those of an earlier one with the same peer.
+    pub attempt: u32,
+    /// How far the link has come.
+    pub state: LinkState,
+    /// Open connections.
+    pub lanes: Vec<Lane>,
+    /// How the bytes travel.
+    pub path: PathKind,
+    /// This browser fetches from it.
+    pub provider: bool,
+    /// What it holds.
+    pub have: Bitfield,
+
+    /// It does not serve this browser now.
+    pub choked: bool,
+    /// It knows that this browser wants pieces.
+    pub interested_sent: bool,
+    /// What it was asked for.
+    pub pipeline: RequestPipeline,
+    /// When it last sent a block, or was first asked for one after a pause.
+    pub last_block: Timestamp,
+    /// What came from it.
+    pub received: Throughput,
+
+    /// It wants pieces.
+    pub interested: bool,
+    /// This browser does not serve it now.
+    pub choking: bool,
+    /// What it asked for, oldest first.
+    pub queue: VecDeque<BlockRange>,
+    /// Pieces whose record it was sent.
+    pub records_sent: Bitfield,
+}
+
+impl RemotePeer {
+    /// A link that is to be made.
+    pub fn connecting(
+        attempt: u32,
+        provider: bool,
+        pieces: u32,
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Self {
+        Self {
+            attempt,
+            state: LinkState::Connecting { deadline },
+            lanes: Vec::new(),
+            path: PathKind::Unknown,
+            provider,
+            have: Bitfield::none(pieces),
+            choked: true,
+            interested_sent: false,
+            pipeline: RequestPipeline::default(),
+            last_block: now,
+            received: Throughput::default(),
+            interested: false,
+            choking: true,
+            queue: VecDeque::new(),
+            records_sent: Bitfield::none(pieces),
+        }
+    }
+
+    /// Both have said `hello`.
+    pub fn is_greeted(&self) -> bool {
+        self.state == LinkState::Greeted
+    }
+
+    /// The distinct pieces at the head of its queue, as long as they fit into `bytes`; one at least.
+    pub fn upcoming(&self, bytes: u64, length_of: impl Fn(PieceIndex) -> u32) -> Vec<PieceIndex> {
+        let mut pieces: Vec<PieceIndex> = Vec::new();
+        let mut sum = 0;
+        for range in &self.queue {
+            if pieces.contains(&range.piece) {
+                continue;
+            }
+            sum += u64::from(length_of(range.piece));
+            if sum > bytes && !pieces.is_empty() {
+                break;
+            }
+            pieces.push(range.piece);
+            // Tiny pieces: enough to keep the disk busy, few enough to search.
+            if pieces.len() >= 32 {
+                break;
+            }
+        }
+        pieces
+    }
+}

@@ -1,0 +1,146 @@
+//! What one provider has been asked for and has not sent yet.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::protocol::piece::BlockRange;
+
+/// Bytes in flight at least, so that a link that starts is not starved.
+const MIN_DEPTH_BYTES: u64 = 1 << 20;
+/// Bytes in flight at most: they are in memory, here or there.
+const MAX_DEPTH_BYTES: u64 = 24 << 20;
+/// Time that the pipeline covers: round trip and half a second.
+const COVERED: Duration = Duration::from_millis(750);
+/// Ranges taken back that are remembered, because their blocks may be on their way.
+const MAX_CANCELLED: usize = 4096;
+
+/// What came of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was asked for.
+    Expected,
+    /// It was taken back while it was on its way; ignore it.
+    Late,
+    /// Nobody asked for it.
+    Unrequested,
+}
+
+/// Requests to one provider, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct RequestPipeline {
+    in_flight: VecDeque<BlockRange>,
+    bytes: u64,
+    cancelled: VecDeque<BlockRange>,
+}
+
+impl RequestPipeline {
+    /// Bytes that ought to be in flight at this rate.
+    pub fn depth_bytes(bytes_per_second: u64) -> u64 {
+        let covered = bytes_per_second.saturating_mul(COVERED.as_millis() as u64) / 1000;
+        covered.clamp(MIN_DEPTH_BYTES, MAX_DEPTH_BYTES)
+    }
+
+    /// Bytes in flight.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Ranges in flight.
+    pub fn ranges(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Nothing is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Notes a request.
+    pub fn push(&mut self, range: BlockRange) {
+        self.bytes += u64::from(range.length);
+        self.in_flight.push_back(range);
+    }
+
+    /// Accounts for a block. Providers send each range from its start, in as many blocks as they like.
+    pub fn arrive(&mut self, block: &BlockRange) -> Arrival {
+        if take_front_of(&mut self.in_flight, block) {
+            self.bytes -= u64::from(block.length);
+            Arrival::Expected
+        } else if take_front_of(&mut self.cancelled, block) {
+            Arrival::Late
+        } else {
+            Arrival::Unrequested
+        }
+    }
+
+    /// Takes everything back; the ranges are to be asked for elsewhere or later.
+    pub fn cancel_all(&mut self) -> Vec<BlockRange> {
+        self.cancel_where(|_| true)
+    }
+
+    /// Takes back what matches.
+    pub fn cancel_where(&mut self, matches: impl Fn(&BlockRange) -> bool) -> Vec<BlockRange> {
+        let (taken, kept): (Vec<_>, Vec<_>) = self.in_flight.drain(..).partition(|r| matches(r));
+        self.in_flight = kept.into();
+        self.bytes = self.in_flight.iter().map(|range| u64::from(range.length)).sum();
+        self.cancelled.extend(taken.iter().copied());
+        while self.cancelled.len() > MAX_CANCELLED {
+            self.cancelled.pop_front();
+        }
+        taken
+    }
+}
+
+/// Cuts a block off the range that it begins.
+fn take_front_of(ranges: &mut VecDeque<BlockRange>, block: &BlockRange) -> bool {
+    let begins = |range: &BlockRange| {
+        range.piece == block.piece && range.begin == block.begin && range.length >= block.length
+    };
+    let Some(index) = ranges.iter().position(begins) else { return false };
+    let Some(range) = ranges.get_mut(index) else { return false };
+    range.begin += block.length;
+    range.length -= block.length;
+    if range.length == 0 {
+        ranges.remove(index);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::piece::PieceIndex;
+
+    fn range(piece: u32, begin: u32, length: u32) -> BlockRange {
+        BlockRange { piece: PieceIndex(piece), begin, length }
+    }
+
+    #[test]
+    fn a_range_arrives_in_blocks_and_only_once() {
+        let mut pipeline = RequestPipeline::default();
+        pipeline.push(range(0, 0, 100));
+        assert_eq!(pipeline.arrive(&range(0, 0, 60)), Arrival::Expected);
+        assert_eq!(pipeline.arrive(&range(0, 0, 60)), Arrival::Unrequested);
+        assert_eq!(pipeline.arrive(&range(0, 60, 60)), Arrival::Unrequested);
+        assert_eq!(pipeline.bytes(), 40);
+        assert_eq!(pipeline.arrive(&range(0, 60, 40)), Arrival::Expected);
+        assert!(pipeline.is_empty());
+    }
+
+    #[test]
+    fn what_was_taken_back_may_still_come_once() {
+        let mut pipeline = RequestPipeline::default();
+        pipeline.push(range(3, 0, 100));
+        assert_eq!(pipeline.cancel_all(), [range(3, 0, 100)]);
+        assert_eq!(pipeline.bytes(), 0);
+        assert_eq!(pipeline.arrive(&range(3, 0, 100)), Arrival::Late);
+        assert_eq!(pipeline.arrive(&range(3, 0, 100)), Arrival::Unrequested);
+    }
+
+    #[test]
+    fn the_depth_follows_the_rate_within_bounds() {
+        assert_eq!(RequestPipeline::depth_bytes(0), 1 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(8_000_000), 6_000_000);
+        assert_eq!(RequestPipeline::depth_bytes(u64::MAX), 24 << 20);
+    }
+}
