@@ -1,0 +1,32 @@
+# Everything is done by cargo xtask; these are its short names.
+.DEFAULT_GOAL := help
+.PHONY: help run dev build test lint bench-transfer bench-table cargo
+
+help: ## these lines
+	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
+
+run: cargo ## build for real use and start on http://127.0.0.1:3000 (ARGS="--listen …" for the server)
+	@cargo xtask run -- $(ARGS)
+
+dev: cargo ## build quickly, start, and do it again whenever a source changes
+	@cargo xtask dev -- $(ARGS)
+
+build: cargo ## target/release/transfer4me, which needs no other file
+	@cargo xtask build
+
+test: cargo ## every check and test; ARGS="--rust" or ARGS="--end2end transfer" for a part
+	@cargo xtask test $(ARGS)
+
+lint: cargo ## formatting, lints, documentation
+	@cargo xtask lint
+
+bench-transfer: cargo ## throughput beside that of a bare data channel
+	@cargo xtask bench throughput
+
+bench-table: cargo ## the table of sizes and recipients of the 2016 report
+	@cargo xtask bench table_2016
+
+cargo:
+	@command -v cargo >/dev/null || { \
+	  echo "Rust is needed and cargo was not found: install it with rustup (rustup.rs), then open a new shell." >&2; \
+	  exit 1; }

@@ -1,0 +1,303 @@
+//! `cargo xtask test` and `lint`: every check is run even after one failed, and the last line counts.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::{self, Mode};
+use crate::{site, tools};
+
+/// Where Playwright leaves its figures.
+const PLAYWRIGHT_RESULTS: &str = "end2end/results/results.json";
+
+/// All that a first visit to the home page may cost on the wire, without its HTML, which Playwright measures too.
+const SITE_BUDGET: u64 = 240_000;
+
+/// Everything, or one half of it.
+pub fn test(arguments: &[String]) -> Result<ExitCode> {
+    let (rust, end2end, passed_on) = match arguments.split_first() {
+        Some((flag, rest)) if flag == "--rust" => (true, false, rest),
+        Some((flag, rest)) if flag == "--end2end" => (false, true, rest),
+        _ => (true, true, arguments),
+    };
+    if rust && !end2end && !passed_on.is_empty() {
+        bail!("`{}` is not understood after --rust", passed_on.join(" "));
+    }
+    tools::prepare()?;
+    if end2end {
+        tools::browsers()?;
+    }
+    let mut report = Report::default();
+    if rust {
+        lints(&mut report);
+        rust_tests(&mut report);
+    }
+    let built = report.step("site", || site::build(Mode::Release));
+    if built {
+        report.step("wasm imports", wasm_imports);
+        report.step("site budget", site_budget);
+    }
+    if end2end {
+        report.step("types of the browser tests", type_check);
+        if built && report.step("server", || build::server(Mode::Dev).map(drop)) {
+            playwright(&mut report, passed_on);
+        }
+    }
+    Ok(report.finish())
+}
+
+/// The checks that run nothing.
+pub fn lint() -> Result<ExitCode> {
+    tools::prepare()?;
+    let mut report = Report::default();
+    lints(&mut report);
+    report.step("types of the browser tests", type_check);
+    Ok(report.finish())
+}
+
+/// One measurement, in a release build because that is what it is about.
+pub fn bench(arguments: &[String]) -> Result<ExitCode> {
+    let Some((spec, rest)) = arguments.split_first() else {
+        bail!("which one? The files end2end/*.bench.ts are there");
+    };
+    tools::browsers()?;
+    let program = build::everything(Mode::Release)?;
+    let mut command = tools::node_program("@playwright/test/cli.js");
+    command.args(["test", "--reporter=line"]).arg(format!("{spec}.bench.ts")).args(rest);
+    command.env("T4M_BENCH", "1").env("T4M_BINARY", program);
+    let status = tools::status(&mut command)?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn lints(report: &mut Report) {
+    // The macro that embeds the site wants the folder, even where nothing was built yet.
+    report.step("site folder", || Ok(std::fs::create_dir_all(site::folder())?));
+    report.step("formatting", || {
+        tools::require(tools::cargo().args(["fmt", "--all", "--check"]), "accept the formatting")
+    });
+    let rings: [(&str, &[&str]); 4] = [
+        ("pure", &["--package", "transfer4me", "--no-default-features", "--all-targets"]),
+        ("server", &["--package", "transfer4me", "--features", "ssr", "--all-targets"]),
+        ("browser", &BROWSER_LIBRARY),
+        ("xtask", &["--package", "xtask"]),
+    ];
+    for (ring, arguments) in rings {
+        report.step(&format!("clippy, {ring}"), || {
+            let mut cargo = tools::cargo();
+            cargo.arg("clippy").args(arguments).args(["--", "-D", "warnings"]);
+            tools::require(&mut cargo, "pass clippy")
+        });
+    }
+    let documented: [(&str, &[&str]); 2] = [
+        ("server", &["--package", "transfer4me", "--features", "ssr"]),
+        ("browser", &BROWSER_LIBRARY),
+    ];
+    for (ring, arguments) in documented {
+        report.step(&format!("documentation, {ring}"), || {
+            let mut cargo = tools::cargo();
+            cargo.args(["doc", "--no-deps"]).args(arguments).env("RUSTDOCFLAGS", "-D warnings");
+            tools::require(&mut cargo, "build the documentation")
+        });
+    }
+    report.step("feature gates", feature_gates);
+}
+
+const BROWSER_LIBRARY: [&str; 7] = [
+    "--package",
+    "transfer4me",
+    "--lib",
+    "--no-default-features",
+    "--features=hydrate",
+    "--target=wasm32-unknown-unknown",
+    "--profile=wasm-dev",
+];
+
+/// The rings are kept apart by modules, not by gates sprinkled over functions.
+fn feature_gates() -> Result<()> {
+    let source = tools::root().join("src");
+    let allowed = [source.join("lib.rs"), source.join("transfer/mod.rs")];
+    let mut found = Vec::new();
+    for path in site::files_below(&source) {
+        if allowed.contains(&path) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        for (index, line) in text.lines().enumerate() {
+            if line.contains("cfg") && (line.contains("feature =") || line.contains("target_arch"))
+            {
+                found.push(format!("{}:{}: {}", path.display(), index + 1, line.trim()));
+            }
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "feature gates belong into src/lib.rs and src/transfer/mod.rs alone:\n{}",
+        found.join("\n")
+    )
+}
+
+/// Anything imported from elsewhere than our own JavaScript is native code that leaked in, and fails in the browser.
+fn wasm_imports() -> Result<()> {
+    let wasm = site::folder().join("pkg/transfer4me.wasm");
+    tools::require(tools::node_script("wasm_imports.mjs").arg(wasm), "accept the wasm's imports")
+}
+
+fn site_budget() -> Result<()> {
+    let package = site::folder().join("pkg");
+    let mut total = 0;
+    for name in ["transfer4me.js.br", "transfer4me.wasm.br", "main.css.br"] {
+        let size = std::fs::metadata(package.join(name)).with_context(|| name.to_owned())?.len();
+        println!("{size:>9} {name}");
+        total += size;
+    }
+    println!("{total:>9} of {SITE_BUDGET}");
+    if total > SITE_BUDGET {
+        bail!("the site is {} bytes over its budget", total - SITE_BUDGET);
+    }
+    Ok(())
+}
+
+fn type_check() -> Result<()> {
+    let mut tsc = tools::node_program("typescript/bin/tsc");
+    tools::require(tsc.args(["--noEmit", "--project", "end2end"]), "accept the tests' types")
+}
+
+fn rust_tests(report: &mut Report) {
+    for (ring, features) in [("pure", ""), ("server", "ssr")] {
+        let mut cargo = tools::cargo();
+        cargo.args(["test", "--package", "transfer4me", "--no-default-features", "--no-fail-fast"]);
+        cargo.args(["--features", features]);
+        report.tests(&format!("cargo test, {ring}"), || cargo_test(&mut cargo));
+    }
+}
+
+/// Runs `cargo test`, shows what it prints as it comes, and adds up its summaries.
+fn cargo_test(cargo: &mut Command) -> Result<Counts> {
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("could not start cargo")?;
+    let mut counts = Counts::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            // test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
+            let Some(summary) = line.strip_prefix("test result: ") else { continue };
+            for part in summary.split([';', '.']) {
+                let mut words = part.split_whitespace();
+                let (Some(number), Some(word)) = (words.next(), words.next()) else { continue };
+                let Ok(number) = number.parse::<u64>() else { continue };
+                match word {
+                    "passed" => counts.passed += number,
+                    "failed" => counts.failed += number,
+                    "ignored" => counts.skipped += number,
+                    _ => {}
+                }
+            }
+        }
+    }
+    counts.complete = child.wait()?.success();
+    Ok(counts)
+}
+
+fn playwright(report: &mut Report, arguments: &[String]) {
+    report.tests("Playwright", || {
+        let results = tools::root().join(PLAYWRIGHT_RESULTS);
+        if results.exists() {
+            std::fs::remove_file(&results)?;
+        }
+        let mut command = tools::node_program("@playwright/test/cli.js");
+        command.arg("test").args(arguments);
+        command.env("T4M_BINARY", tools::target().join("debug/transfer4me"));
+        let status = tools::status(&mut command)?;
+        let mut counts = playwright_counts(&results)?;
+        counts.complete = status.success();
+        Ok(counts)
+    });
+}
+
+fn playwright_counts(results: &Path) -> Result<Counts> {
+    let text = std::fs::read_to_string(results).context("Playwright left no results")?;
+    let results: serde_json::Value = serde_json::from_str(&text)?;
+    let number = |name: &str| results["stats"][name].as_u64().unwrap_or(0);
+    Ok(Counts {
+        passed: number("expected"),
+        failed: number("unexpected") + number("flaky"),
+        skipped: number("skipped"),
+        complete: true,
+    })
+}
+
+/// What a test program reported.
+#[derive(Default)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+    /// It ended as if all went well.
+    complete: bool,
+}
+
+/// What was done so far.
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    failed_steps: BTreeSet<String>,
+    passed: u64,
+    failed: u64,
+}
+
+impl Report {
+    /// Does one check; tells whether it succeeded.
+    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> bool {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let outcome = check();
+        let seconds = start.elapsed().as_secs();
+        match outcome {
+            Ok(()) => {
+                self.lines.push(format!("{name}: ok ({seconds} s)"));
+                true
+            }
+            Err(error) => {
+                println!("FAILED: {error:#}");
+                self.lines.push(format!("{name}: FAILED ({seconds} s)"));
+                self.failed_steps.insert(name.to_owned());
+                false
+            }
+        }
+    }
+
+    /// Runs tests and counts them.
+    fn tests(&mut self, name: &str, run: impl FnOnce() -> Result<Counts>) {
+        let mut counts = Counts::default();
+        let ended = self.step(name, || {
+            counts = run()?;
+            if counts.complete { Ok(()) } else { bail!("not everything passed") }
+        });
+        let Counts { passed, failed, skipped, .. } = counts;
+        self.passed += passed;
+        self.failed += failed;
+        if !ended && failed > 0 {
+            // Counted test by test already.
+            self.failed_steps.remove(name);
+        }
+        let outcome = self.lines.pop().unwrap_or_default();
+        self.lines.push(format!("{outcome}: {passed} passed, {failed} failed, {skipped} skipped"));
+    }
+
+    /// The summary. A check that failed outside of a test counts as one failure, so 0 failed means that all is well.
+    fn finish(self) -> ExitCode {
+        let failed = self.failed + self.failed_steps.len() as u64;
+        println!("\n== summary");
+        for line in &self.lines {
+            println!("{line}");
+        }
+        println!("{} passed, {failed} failed", self.passed);
+        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
