@@ -4,6 +4,7 @@
 //! [`transfer`].
 
 // Pure: decides. No clock, socket, DOM or randomness.
+pub mod archive;
 pub mod clock;
 pub mod protocol;
 pub mod room;
