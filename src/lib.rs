@@ -9,3 +9,11 @@ pub mod clock;
 pub mod protocol;
 pub mod room;
 pub mod swarm;
+
+// Both sides: server functions, views and the seam to the browser.
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod api;
+
+// The server.
+#[cfg(feature = "ssr")]
+pub mod server;

@@ -1,0 +1,344 @@
+//! What the operator sets: each option as a flag and as a `T4M_*` variable of the same meaning.
+//!
+//! Strict on purpose: an option that is silently ignored is found out in an emergency. The command line wins
+//! over the environment.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+
+/// Prefix of every variable that this program reads.
+const PREFIX: &str = "T4M_";
+
+/// Members of one room that a server can be set to: the roster still fits one signalling message.
+const MOST_PEERS_PER_ROOM: u16 = 256;
+
+/// Sends and plays files straight from browser to browser.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "transfer4me", version, max_term_width = 100)]
+pub struct Config {
+    /// Address and port to serve HTTP on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+
+    /// Database, created and brought up to date at start: `sqlite:` and a path.
+    #[arg(long, value_name = "URL", default_value = "sqlite:transfer4me.db", value_parser = database_url)]
+    pub database_url: String,
+
+    /// Origin under which browsers reach this server, such as https://example.org. Pages of any other origin
+    /// are refused. Unset: the listening address, and localhost at the same port.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub public_url: Option<String>,
+
+    /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
+    #[arg(long, value_name = "CIDRS", default_value = "", value_parser = networks)]
+    pub trusted_proxies: Networks,
+
+    /// STUN servers that browsers may ask for their own address, separated by commas. Empty: no other host is
+    /// ever contacted.
+    #[arg(long, value_name = "URLS", default_value = "", value_parser = stun_urls)]
+    pub stun_urls: StunUrls,
+
+    /// Longest life of a room: a number and s, m, h or d.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = room_ttl)]
+    pub room_ttl: Duration,
+
+    /// Members of one room at once, its owner included.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64,
+          value_parser = clap::value_parser!(u16).range(2..=i64::from(MOST_PEERS_PER_ROOM)))]
+    pub max_peers_per_room: u16,
+
+    /// Whether browsers tell each other ways to connect one by one (true), which is faster, or all at once
+    /// (false).
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    pub trickle_ice: bool,
+
+    /// What to log: error, warn, info, debug or trace, or a filter such as `info,transfer4me=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
+    pub log: String,
+}
+
+/// Networks in CIDR notation.
+#[derive(Clone, Debug, Default)]
+pub struct Networks(pub Vec<IpNet>);
+
+/// `stun:` URLs (RFC 7064).
+#[derive(Clone, Debug, Default)]
+pub struct StunUrls(pub Vec<String>);
+
+/// Why the configuration is refused: a sentence that names the option. Also `--help` and `--version`, which
+/// are no mistake.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct ConfigError {
+    text: String,
+    /// For the process.
+    pub exit_code: i32,
+}
+
+impl Config {
+    /// From the process's command line and environment.
+    ///
+    /// # Errors
+    /// An unknown or malformed option or `T4M_*` variable.
+    pub fn from_process() -> Result<Self, ConfigError> {
+        Self::from_parts(std::env::args_os().skip(1), std::env::vars_os())
+    }
+
+    /// From a command line without the program's name, and an environment.
+    ///
+    /// # Errors
+    /// An unknown or malformed option or `T4M_*` variable.
+    pub fn from_parts(
+        args: impl IntoIterator<Item = OsString>,
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let command = command();
+        let mut line = vec![OsString::from("transfer4me")];
+        // Each variable becomes the flag that it stands for, in front of the real ones, which override it.
+        for (name, value) in vars {
+            let name = name.to_string_lossy();
+            if !name.starts_with(PREFIX) {
+                continue;
+            }
+            let Some(arg) = command.get_arguments().find(|arg| {
+                arg.get_long().is_some_and(|long| variable(long) == name) && is_setting(arg)
+            }) else {
+                return Err(ConfigError {
+                    text: format!("{name} is not a setting of transfer4me; --help lists them."),
+                    exit_code: 2,
+                });
+            };
+            let mut flag = OsString::from(format!("--{}=", arg.get_long().unwrap_or_default()));
+            flag.push(value);
+            line.push(flag);
+        }
+        line.extend(args);
+        command
+            .try_get_matches_from(line)
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(|error| refusal(&error))
+    }
+}
+
+/// The command line, with the variable named in each option's help.
+fn command() -> clap::Command {
+    Config::command().args_override_self(true).mut_args(|arg| {
+        let (Some(long), true) = (arg.get_long(), is_setting(&arg)) else { return arg };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let text = format!("{help} [env: {}]", variable(long));
+        arg.help(text)
+    })
+}
+
+fn is_setting(arg: &clap::Arg) -> bool {
+    arg.get_action().takes_values()
+}
+
+/// `room-ttl` is set by `T4M_ROOM_TTL`.
+fn variable(long: &str) -> String {
+    format!("{PREFIX}{}", long.replace('-', "_").to_ascii_uppercase())
+}
+
+/// clap's refusal, with the variable named, because clap only knows the flag.
+fn refusal(error: &clap::Error) -> ConfigError {
+    let mut text = error.to_string();
+    if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation)
+        && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+    {
+        let long = flag.trim_start_matches('-').split(' ').next().unwrap_or_default();
+        let _ = write!(text, "\n{} is the variable of the same meaning.\n", variable(long));
+    }
+    ConfigError { text, exit_code: error.exit_code() }
+}
+
+fn database_url(text: &str) -> Result<String, String> {
+    match text.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(text.into()),
+        _ => Err("it must be sqlite: and a path, such as sqlite:transfer4me.db".into()),
+    }
+}
+
+/// An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, no trailing slash.
+fn origin(text: &str) -> Result<String, String> {
+    let refused = || "it must be an origin such as https://example.org, without a path".to_owned();
+    let uri: http::Uri = text.trim_end_matches('/').parse().map_err(|_| refused())?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(refused());
+    };
+    let default_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return Err(refused()),
+    };
+    if authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") || uri.query().is_some()
+    {
+        return Err(refused());
+    }
+    let host = authority.host().to_ascii_lowercase();
+    Ok(match authority.port_u16() {
+        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+        _ => format!("{scheme}://{host}"),
+    })
+}
+
+fn networks(text: &str) -> Result<Networks, String> {
+    items(text)
+        .map(|item| {
+            // A bare address is a network of one.
+            item.parse::<IpNet>()
+                .or_else(|_| item.parse::<std::net::IpAddr>().map(IpNet::from))
+                .map_err(|_| format!("{item:?} is not a network such as 10.0.0.0/8"))
+        })
+        .collect::<Result<_, _>>()
+        .map(Networks)
+}
+
+fn stun_urls(text: &str) -> Result<StunUrls, String> {
+    items(text)
+        .map(|item| match item.split_once(':') {
+            Some(("stun" | "stuns", host)) if !host.is_empty() && !host.starts_with('/') => {
+                Ok(item.to_owned())
+            }
+            _ => Err(format!("{item:?} is not a STUN URL such as stun:stun.example.org:3478")),
+        })
+        .collect::<Result<_, _>>()
+        .map(StunUrls)
+}
+
+/// The parts of a comma-separated list; an empty text is an empty list.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    let parts = if text.trim().is_empty() { None } else { Some(text.split(',').map(str::trim)) };
+    parts.into_iter().flatten()
+}
+
+fn room_ttl(text: &str) -> Result<Duration, String> {
+    let refused = || "it must be a whole number and s, m, h or d, such as 24h".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().wrapping_sub(1)).ok_or_else(refused)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(refused()),
+    };
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(refused());
+    }
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    match seconds {
+        Some(seconds) if (1..=366 * 24 * 60 * 60).contains(&seconds) => {
+            Ok(Duration::from_secs(seconds))
+        }
+        Some(_) => Err("it must be between 1s and 366d".into()),
+        None => Err(refused()),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str], vars: &[(&str, &str)]) -> Result<Config, String> {
+        Config::from_parts(
+            args.iter().map(OsString::from),
+            vars.iter().map(|(name, value)| (name.into(), value.into())),
+        )
+        .map_err(|error| error.to_string())
+    }
+
+    fn refused(name: &str, value: &str) {
+        let flag = format!("--{}", name[PREFIX.len()..].to_lowercase().replace('_', "-"));
+        let text = config(&[], &[(name, value)]).unwrap_err();
+        assert!(text.contains(name) && text.contains(&flag), "{name}={value}: {text}");
+        let text = config(&[&format!("{flag}={value}")], &[]).unwrap_err();
+        assert!(text.contains(name) && text.contains(&flag), "{flag}={value}: {text}");
+    }
+
+    #[test]
+    fn nothing_has_to_be_set() {
+        let config = config(&[], &[("HOME", "/root"), ("T4", "x")]).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:3000".parse().unwrap());
+        assert_eq!(config.database_url, "sqlite:transfer4me.db");
+        assert_eq!(config.room_ttl, Duration::from_secs(86_400));
+        assert_eq!(config.max_peers_per_room, 64);
+        assert!(config.public_url.is_none() && config.stun_urls.0.is_empty());
+        assert!(config.trickle_ice && config.trusted_proxies.0.is_empty());
+    }
+
+    #[test]
+    fn flags_and_variables_mean_the_same_and_flags_win() {
+        let vars = [
+            ("T4M_LISTEN", "[::]:80"),
+            ("T4M_DATABASE_URL", "sqlite:/data/rooms.db"),
+            ("T4M_PUBLIC_URL", "https://Example.org:443/"),
+            ("T4M_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+            ("T4M_STUN_URLS", "stun:a.example:3478,stun:b.example"),
+            ("T4M_ROOM_TTL", "90m"),
+            ("T4M_MAX_PEERS_PER_ROOM", "8"),
+            ("T4M_TRICKLE_ICE", "false"),
+            ("T4M_LOG", "warn,transfer4me=debug"),
+        ];
+        let from_vars = config(&[], &vars).unwrap();
+        let flags: Vec<_> = vars
+            .iter()
+            .map(|(name, value)| {
+                format!("--{}={value}", name[PREFIX.len()..].to_lowercase().replace('_', "-"))
+            })
+            .collect();
+        let from_flags = config(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+        assert_eq!(format!("{from_vars:?}"), format!("{:?}", from_flags.unwrap()));
+        assert_eq!(from_vars.public_url.as_deref(), Some("https://example.org"));
+        assert_eq!(from_vars.room_ttl, Duration::from_secs(5400));
+        assert_eq!(from_vars.stun_urls.0.len(), 2);
+        assert_eq!(config(&["--room-ttl", "1d"], &vars).unwrap().room_ttl.as_secs(), 86_400);
+    }
+
+    #[test]
+    fn an_unknown_variable_or_flag_is_named() {
+        assert!(config(&[], &[("T4M_LISTNE", "x")]).unwrap_err().contains("T4M_LISTNE"));
+        assert!(config(&[], &[("T4M_HELP", "x")]).unwrap_err().contains("T4M_HELP"));
+        assert!(config(&["--listne=x"], &[]).unwrap_err().contains("--listne"));
+    }
+
+    #[test]
+    fn a_malformed_value_is_named_whichever_way_it_came() {
+        refused("T4M_LISTEN", "localhost");
+        refused("T4M_DATABASE_URL", "postgres://x");
+        refused("T4M_DATABASE_URL", "sqlite:");
+        for url in ["example.org", "ftp://x", "https://x/path", "https://u@x", "https://x?a"] {
+            refused("T4M_PUBLIC_URL", url);
+        }
+        refused("T4M_TRUSTED_PROXIES", "10.0.0.0/33");
+        refused("T4M_STUN_URLS", "stun.example.org");
+        for time in
+            ["", "h", "24", "1.5h", "-1h", "24x", "0s", "400d", "é", "99999999999999999999s"]
+        {
+            refused("T4M_ROOM_TTL", time);
+        }
+        for number in ["1", "many", "70000", "-3"] {
+            refused("T4M_MAX_PEERS_PER_ROOM", number);
+        }
+        refused("T4M_TRICKLE_ICE", "perhaps");
+        refused("T4M_LOG", "transfer4me=loud");
+    }
+
+    #[test]
+    fn help_names_every_variable() {
+        let help = config(&["--help"], &[]).unwrap_err();
+        for arg in command().get_arguments().filter(|arg| is_setting(arg)) {
+            let name = variable(arg.get_long().unwrap());
+            assert!(help.contains(&name), "{name}");
+        }
+    }
+}
