@@ -1,0 +1,15 @@
+//! Small stateless parts that pages and islands share.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`format`] | sizes, speeds, times and counts, in words: pure text |
+//! | [`copy_field`] | a text that cannot be edited, with a button that copies it |
+//! | [`progress_bar`] | how far something is |
+//! | [`qr_code`] | a link, to be read by a camera |
+//! | [`problem`] | what went wrong |
+
+pub mod copy_field;
+pub mod format;
+pub mod problem;
+pub mod progress_bar;
+pub mod qr_code;

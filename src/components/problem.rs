@@ -1,0 +1,15 @@
+//! What went wrong, where a screen reader speaks it at once.
+
+use leptos::prelude::*;
+
+/// An alert that holds `text`, or nothing.
+#[component]
+pub fn Problem(
+    /// One or two sentences: what happened and what to do.
+    #[prop(into)]
+    text: Signal<Option<String>>,
+) -> impl IntoView {
+    view! {
+        {move || text.get().map(|text| view! { <p class="notice problem" role="alert">{text}</p> })}
+    }
+}

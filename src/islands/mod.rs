@@ -1,0 +1,15 @@
+//! The interactive parts: what a person does goes to [`crate::transfer`], what comes back is shown.
+//!
+//! | island | page | does |
+//! |---|---|---|
+//! | [`share::Share`] | home | chooses files, then is the sender's room |
+//! | [`receive::Receive`] | room | lists what is offered, then shows the download |
+//!
+//! An island's first render in the browser must equal the server's, so whatever only a browser knows is asked
+//! in effects, which never run on the server. Objects of the seam live in a browser's one thread, in
+//! `StoredValue::new_local`; what is shown lives in ordinary signals, since the server renders on many.
+
+mod page;
+pub mod receive;
+pub mod share;
+mod unsupported;

@@ -1,0 +1,120 @@
+//! What can be done now.
+
+use leptos::prelude::*;
+
+use super::{Download, Stage};
+use crate::swarm::status::Phase;
+use crate::transfer::{Receive, Saved};
+
+/// The buttons of the stage.
+#[component]
+pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> impl IntoView {
+    view! {
+        <div class="receive-actions">
+            {move || match stage.get() {
+                Stage::Ready => view! { <Start download=download /> }.into_any(),
+                Stage::Running => view! { <Running download=download phase=phase /> }.into_any(),
+                Stage::Done => view! { <Done download=download /> }.into_any(),
+                Stage::Failed => view! { <Again download=download /> }.into_any(),
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn Start(download: Download) -> impl IntoView {
+    let wanted = Memo::new(move |_| {
+        download.files.with(|files| {
+            files.as_ref().map_or(0, |files| files.iter().filter(|file| file.wanted).count())
+        })
+    });
+    let nothing = move || wanted.get() == 0;
+    let many = Memo::new(move |_| {
+        download.files.with(|files| files.as_ref().is_some_and(|files| files.len() > 1))
+    });
+    let folder = move || {
+        (download.can_choose_folder.get() && many.get()).then(|| {
+            view! {
+                <button
+                    type="button"
+                    class="button"
+                    disabled=nothing
+                    on:click=move |_| download.act(Receive::download_into_folder)
+                >
+                    "Download into a folder…"
+                </button>
+            }
+        })
+    };
+    view! {
+        <div class="actions">
+            <button
+                type="button"
+                class="button primary large"
+                disabled=nothing
+                on:click=move |_| download.act(Receive::download)
+            >
+                "Download"
+            </button>
+            {folder}
+        </div>
+    }
+}
+
+#[component]
+fn Running(download: Download, phase: Memo<Phase>) -> impl IntoView {
+    let paused = Memo::new(move |_| phase.get() == Phase::Paused);
+    let toggle = move |_| match paused.get_untracked() {
+        true => download.act(Receive::resume),
+        false => download.act(Receive::pause),
+    };
+    view! {
+        <div class="actions">
+            <button type="button" class="button" class:primary=move || paused.get() on:click=toggle>
+                {move || if paused.get() { "Resume" } else { "Pause" }}
+            </button>
+            <button type="button" class="button" on:click=move |_| download.act(Receive::cancel)>
+                "Cancel"
+            </button>
+        </div>
+    }
+}
+
+#[component]
+fn Done(download: Download) -> impl IntoView {
+    let where_to = move || match download.saved.get() {
+        Some(Saved::File(name)) => {
+            format!("Saved as “{name}”. Look among your browser's downloads.")
+        }
+        Some(Saved::Folder(name)) => format!("Saved in the folder “{name}”."),
+        None => String::new(),
+    };
+    let save = move |event: leptos::ev::MouseEvent| {
+        // Following it would replace the link key in the address bar.
+        event.prevent_default();
+        download.act(Receive::save_again);
+    };
+    view! {
+        <p class="saved" aria-live="polite">{where_to}</p>
+        <p class="saved-again">
+            <a href="#" on:click=save>"Save again"</a>
+        </p>
+    }
+}
+
+#[component]
+fn Again(download: Download) -> impl IntoView {
+    let again = move |_| {
+        if download.files.with_untracked(Option::is_some) {
+            download.act(Receive::download);
+        } else {
+            // The names could not even be opened; a fresh page asks the server anew.
+            let _ = location().reload();
+        }
+    };
+    view! {
+        <div class="actions">
+            <button type="button" class="button primary" on:click=again>"Try again"</button>
+        </div>
+    }
+}

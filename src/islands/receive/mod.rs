@@ -1,0 +1,196 @@
+//! The room page: what is offered, and then the download.
+
+// `#[island]` makes a struct of its own for the properties and documents nothing on it.
+#![allow(missing_docs)]
+
+mod actions;
+mod files;
+mod progress;
+
+use std::sync::Arc;
+
+use leptos::html::Section;
+use leptos::prelude::*;
+
+use self::actions::Actions;
+use self::files::Files;
+use self::progress::Progress;
+use super::page;
+use super::unsupported::Unsupported;
+use crate::components::problem::Problem;
+use crate::swarm::status::{DownloadStatus, Phase, percent};
+use crate::transfer::{self, FileRow, ReceiveView, Saved, Support};
+
+/// What the page is told, in signals that the server can hold as well, each woken only by its own news.
+#[derive(Clone, Copy)]
+struct Download {
+    handle: StoredValue<Option<transfer::Receive>, LocalStorage>,
+    files: RwSignal<Option<Arc<Vec<FileRow>>>>,
+    status: RwSignal<DownloadStatus>,
+    saved: RwSignal<Option<Saved>>,
+    saving: RwSignal<Option<u8>>,
+    in_memory: RwSignal<bool>,
+    can_choose_folder: RwSignal<bool>,
+    problem: RwSignal<Option<String>>,
+    notice: RwSignal<Option<String>>,
+}
+
+/// The phases that have the same controls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing asked for yet.
+    Ready,
+    /// On its way, or held up.
+    Running,
+    /// Here.
+    Done,
+    /// Over, with a problem.
+    Failed,
+}
+
+impl Stage {
+    fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Locked | Phase::Idle => Self::Ready,
+            Phase::Connecting
+            | Phase::Waiting
+            | Phase::Downloading
+            | Phase::Paused
+            | Phase::Reconnecting => Self::Running,
+            Phase::Complete | Phase::Seeding => Self::Done,
+            Phase::Failed => Self::Failed,
+        }
+    }
+}
+
+impl Download {
+    fn new() -> Self {
+        Self {
+            handle: StoredValue::new_local(None),
+            files: RwSignal::new(None),
+            status: RwSignal::new(DownloadStatus::default()),
+            saved: RwSignal::new(None),
+            saving: RwSignal::new(None),
+            in_memory: RwSignal::new(false),
+            can_choose_folder: RwSignal::new(false),
+            problem: RwSignal::new(None),
+            notice: RwSignal::new(None),
+        }
+    }
+
+    fn take(self, view: ReceiveView) {
+        let same = self.files.with_untracked(|old| match (old, &view.files) {
+            (Some(old), Some(new)) => **old == **new,
+            (old, new) => old.is_none() && new.is_none(),
+        });
+        if !same {
+            self.files.set(view.files.map(|files| Arc::new(files.to_vec())));
+        }
+        page::set_if_new(self.saved, view.saved);
+        page::set_if_new(self.saving, view.saving);
+        page::set_if_new(self.in_memory, view.in_memory);
+        page::set_if_new(self.can_choose_folder, view.can_choose_folder);
+        page::set_if_new(self.problem, view.problem);
+        page::set_if_new(self.notice, view.notice);
+        page::set_if_new(self.status, view.status);
+    }
+
+    fn act(self, act: impl FnOnce(&transfer::Receive)) {
+        self.handle.with_value(|receive| {
+            if let Some(receive) = receive {
+                act(receive);
+            }
+        });
+    }
+}
+
+/// Receives what the room of this page offers.
+#[island]
+pub fn Receive(
+    /// How many files the server knows of, so that their place is kept while their names are opened.
+    file_count: u32,
+) -> impl IntoView {
+    let download = Download::new();
+    let support = RwSignal::new(Support::Full);
+    let phase = Memo::new(move |_| download.status.with(|status| status.phase));
+    let stage = Memo::new(move |_| Stage::of(phase.get()));
+    let section = NodeRef::<Section>::new();
+    Effect::new(move |_| {
+        support.set(transfer::support());
+        if support.get_untracked() == Support::Full {
+            let receive = transfer::Receive::open(move |view| download.take(view));
+            download.handle.set_value(Some(receive));
+        }
+    });
+    keep_page_in_step(download, phase, stage, section);
+    move || match support.get() {
+        Support::Full => view! {
+            <section class="receive" aria-label="Download" tabindex="-1" node_ref=section>
+                <Files download=download stage=stage file_count=file_count />
+                <Problem text=download.problem />
+                <Notices download=download />
+                <Progress download=download phase=phase stage=stage />
+                <Actions download=download phase=phase stage=stage />
+            </section>
+        }
+        .into_any(),
+        support => view! { <Unsupported support=support /> }.into_any(),
+    }
+}
+
+/// Things to know that stop nothing.
+#[component]
+fn Notices(download: Download) -> impl IntoView {
+    let in_memory = move || {
+        download.in_memory.get().then(|| {
+            view! {
+                <p class="notice">
+                    "This browser lets pages keep no files now, perhaps because the window is private. The download \
+                     is held in memory, and a large one may not fit."
+                </p>
+            }
+        })
+    };
+    let notice = move || download.notice.get().map(|text| view! { <p class="notice">{text}</p> });
+    view! {
+        <div class="notices" aria-live="polite">
+            {in_memory} {notice}
+        </div>
+    }
+}
+
+/// Root element, tab title and focus follow the phase.
+fn keep_page_in_step(
+    download: Download,
+    phase: Memo<Phase>,
+    stage: Memo<Stage>,
+    section: NodeRef<Section>,
+) {
+    Effect::new(move |_| page::set_phase(phase.get()));
+    let per_cent = Memo::new(move |_| {
+        download.status.with(|status| percent(status.have_bytes, status.wanted_bytes))
+    });
+    let first_title = StoredValue::new(String::new());
+    Effect::new(move |_| {
+        if first_title.with_value(String::is_empty) {
+            first_title.set_value(document().title());
+        }
+        match phase.get() {
+            Phase::Downloading => page::set_title(&format!("{} %", per_cent.get())),
+            Phase::Locked | Phase::Idle => document().set_title(&first_title.get_value()),
+            other => page::set_title(progress::title(other)),
+        }
+    });
+    Effect::new(move |before: Option<Stage>| {
+        let now = stage.get();
+        if before.is_some_and(|before| before != now) {
+            // After the controls of the last stage are gone.
+            request_animation_frame(move || {
+                if let Some(section) = section.get_untracked() {
+                    page::focus_if_lost(&section);
+                }
+            });
+        }
+        now
+    });
+}

@@ -1,0 +1,74 @@
+//! Pausing and ending a share.
+
+use leptos::html::Button;
+use leptos::prelude::*;
+
+use super::{Handles, downloading};
+use crate::components::format;
+use crate::islands::page;
+use crate::transfer::{Share, ShareView};
+
+/// Both buttons. Ending asks again only if it would leave somebody with half a file.
+#[component]
+pub fn Stop(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
+    let paused = Memo::new(move |_| sharing.with(|view| view.status.paused));
+    let active = Memo::new(move |_| sharing.with(downloading));
+    let asking = RwSignal::new(false);
+    let stop_button = NodeRef::<Button>::new();
+    let stop = move || handles.share(Share::stop);
+    let ask = move |_| match active.get_untracked() {
+        0 => stop(),
+        _ => asking.set(true),
+    };
+    let keep = move |_| {
+        asking.set(false);
+        if let Some(button) = stop_button.get_untracked() {
+            page::focus(&button);
+        }
+    };
+    view! {
+        <div class="actions">
+            <button
+                type="button"
+                class="button"
+                on:click=move |_| handles.share(|share| share.set_paused(!paused.get_untracked()))
+            >
+                {move || if paused.get() { "Resume sharing" } else { "Pause sharing" }}
+            </button>
+            <button type="button" class="button danger" node_ref=stop_button on:click=ask>
+                "Stop sharing"
+            </button>
+        </div>
+        {move || {
+            asking.get().then(|| view! { <Confirm active=active stop=stop keep=keep /> })
+        }}
+    }
+}
+
+/// The question, with the focus on its first answer.
+#[component]
+fn Confirm(
+    active: Memo<usize>,
+    stop: impl Fn() + 'static,
+    keep: impl FnMut(leptos::ev::MouseEvent) + 'static,
+) -> impl IntoView {
+    let first = NodeRef::<Button>::new();
+    first.on_load(|button| page::focus(&button));
+    let words = move || {
+        let people = format::count(active.get() as u64, "person is", "people are");
+        format!("{people} downloading now and would be left with nothing.")
+    };
+    view! {
+        <div class="notice confirm" role="group" aria-label="Stop while somebody is downloading?">
+            <p>{words}</p>
+            <div class="actions">
+                <button type="button" class="button" node_ref=first on:click=keep>
+                    "Keep sharing"
+                </button>
+                <button type="button" class="button danger" on:click=move |_| stop()>
+                    "Stop anyway"
+                </button>
+            </div>
+        </div>
+    }
+}
