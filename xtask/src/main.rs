@@ -1,12 +1,13 @@
 //! Builds, runs and tests Transfer4me: `cargo xtask help`.
 //!
 //! [`site`] makes what browsers fetch, [`build`] adds the server, [`checks`] is `make test`, [`watch`] rebuilds on
-//! changes, [`tools`] finds and calls programs.
+//! changes, [`wasm`] compiles for browsers, [`tools`] finds and calls programs.
 
 mod build;
 mod checks;
 mod site;
 mod tools;
+mod wasm;
 mod watch;
 
 use std::process::ExitCode;

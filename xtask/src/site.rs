@@ -12,9 +12,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::build::Mode;
 use crate::tools;
-
-/// The name that Leptos asks for when `LEPTOS_OUTPUT_NAME` is set: `/pkg/transfer4me.js` and `/pkg/transfer4me.wasm`.
-const OUTPUT_NAME: &str = "transfer4me";
+use crate::wasm::{self, OUTPUT_NAME};
 
 /// Endings of files that are worth compressing.
 const COMPRESSIBLE: [&str; 8] = ["css", "html", "js", "json", "svg", "txt", "wasm", "webmanifest"];
@@ -30,7 +28,7 @@ pub fn folder() -> PathBuf {
 
 /// Brings the site up to date.
 pub fn build(mode: Mode) -> Result<()> {
-    let wasm = compile(mode)?;
+    let wasm = wasm::compile(mode)?;
     let work = tools::target().join("xtask").join(match mode {
         Mode::Dev => "dev",
         Mode::Release => "release",
@@ -47,27 +45,6 @@ pub fn build(mode: Mode) -> Result<()> {
     }
     remove_others(&stage, &expected)?;
     publish(&stage, &expected)
-}
-
-/// Compiles the library for browsers and tells where it is.
-fn compile(mode: Mode) -> Result<PathBuf> {
-    let profile = match mode {
-        Mode::Dev => "wasm-dev",
-        Mode::Release => "wasm-release",
-    };
-    let mut cargo = tools::cargo();
-    cargo.args([
-        "build",
-        "--package",
-        "transfer4me",
-        "--lib",
-        "--target",
-        "wasm32-unknown-unknown",
-    ]);
-    cargo.args(["--no-default-features", "--features", "hydrate", "--profile", profile]);
-    tools::require(&mut cargo, "build the wasm")?;
-    let folder = tools::target().join("wasm32-unknown-unknown").join(profile);
-    Ok(folder.join(format!("{OUTPUT_NAME}.wasm")))
 }
 
 /// Writes the JavaScript around the wasm, and shrinks both for a release.

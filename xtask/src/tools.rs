@@ -6,6 +6,8 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::wasm;
+
 /// The folder with the workspace's Cargo.toml.
 pub fn root() -> PathBuf {
     // xtask is one folder below it; known when this was compiled, so any working folder will do.
@@ -95,11 +97,7 @@ pub fn prepare() -> Result<()> {
     if major.is_none_or(|major: u32| major < 20) {
         bail!("Node.js 20 or newer is needed, this is {node}: https://nodejs.org");
     }
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    let sysroot = output_of(&rustc, &["--print", "sysroot"]).unwrap_or_default();
-    if !Path::new(&sysroot).join("lib/rustlib/wasm32-unknown-unknown").is_dir() {
-        bail!("the wasm target is missing: run `rustup target add wasm32-unknown-unknown`");
-    }
+    wasm::prepare()?;
     npm_packages()
 }
 
@@ -131,7 +129,7 @@ pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
     std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Debian's Chromium and Firefox, installed if they are missing and this is Debian and we may.
+/// Debian's Chromium and Firefox, installed if they are missing.
 pub fn browsers() -> Result<()> {
     let missing: Vec<&str> =
         [("/usr/bin/chromium", "chromium"), ("/usr/bin/firefox-esr", "firefox-esr")]
@@ -143,27 +141,34 @@ pub fn browsers() -> Result<()> {
         return Ok(());
     }
     let names = missing.join(" and ");
-    if !Path::new("/etc/debian_version").exists() {
+    if !install_debian_packages(&missing, "for the browser tests")? {
         bail!(
-            "the browser tests need {names} under /usr/bin, as Debian's packages of these names install them; \
-             `make test` installs them by itself on Debian only"
+            "the browser tests need Debian's packages {names}: `apt-get install {}`",
+            missing.join(" ")
         );
     }
+    Ok(())
+}
+
+/// Installs Debian packages where this is Debian and we are root or may become it unasked; otherwise says no.
+pub fn install_debian_packages(packages: &[&str], why: &str) -> Result<bool> {
     let root = output_of("id", &["-u"]).as_deref() == Some("0");
-    if !root && output_of("sudo", &["-n", "true"]).is_none() {
-        bail!("the browser tests need {names}: run `sudo apt-get install {}`", missing.join(" "));
+    let may = root || output_of("sudo", &["-n", "true"]).is_some();
+    if !Path::new("/etc/debian_version").exists() || !may {
+        return Ok(false);
     }
-    println!("Installing {names} with apt-get, for the browser tests");
+    println!("Installing {} with apt-get, {why}", packages.join(" and "));
     let apt = |arguments: &[&str]| {
         let mut command = Command::new(if root { "apt-get" } else { "sudo" });
         if !root {
             command.args(["-n", "apt-get"]);
         }
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        require(&mut command, &format!("install {names} with apt-get"))
+        require(&mut command, &format!("install {} with apt-get", packages.join(" and ")))
     };
     apt(&["update", "-qq"])?;
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(&missing);
-    apt(&install)
+    install.extend(packages);
+    apt(&install)?;
+    Ok(true)
 }

@@ -1,0 +1,87 @@
+//! Compiling the library for browsers, by one of two compilers.
+//!
+//! Usually rustup installed the wasm target together with the toolchain, because rust-toolchain.toml asks for it.
+//! Where it could not, Debian's newest compiler takes its place: the package holds the standard library's source, and
+//! cargo builds that along with ours.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::build::Mode;
+use crate::tools;
+
+/// The name that Leptos asks for when `LEPTOS_OUTPUT_NAME` is set: `/pkg/transfer4me.js` and `/pkg/transfer4me.wasm`.
+pub const OUTPUT_NAME: &str = "transfer4me";
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_RUSTDOC: &str = "/usr/bin/rustdoc";
+const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/src/lib.rs";
+const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
+
+/// Makes sure that one of the two is there.
+pub fn prepare() -> Result<()> {
+    if toolchain_has_target() || debian_is_there() {
+        return Ok(());
+    }
+    if tools::install_debian_packages(&DEBIAN_PACKAGES, "to compile for browsers")? {
+        return Ok(());
+    }
+    bail!("the toolchain cannot compile for browsers yet: run `rustup target add {TARGET}`");
+}
+
+/// Compiles and tells where the result is.
+pub fn compile(mode: Mode) -> Result<PathBuf> {
+    let profile = match mode {
+        Mode::Dev => "wasm-dev",
+        Mode::Release => "wasm-release",
+    };
+    // A folder of its own: another compiler or other flags in the common one would make cargo look at everything anew.
+    let folder = tools::target().join("wasm");
+    let mut cargo = cargo()?;
+    cargo.args(["build", "--package", "transfer4me", "--lib", "--target", TARGET]);
+    cargo.args(["--no-default-features", "--features", "hydrate", "--profile", profile]);
+    cargo.arg("--target-dir").arg(&folder);
+    tools::require(&mut cargo, "build the wasm")?;
+    Ok(folder.join(TARGET).join(profile).join(format!("{OUTPUT_NAME}.wasm")))
+}
+
+fn cargo() -> Result<Command> {
+    let mut cargo = tools::cargo();
+    if toolchain_has_target() {
+        return Ok(cargo);
+    }
+    let Some(linker) = linker() else {
+        bail!("the toolchain has no linker for browsers: run `rustup target add {TARGET}`");
+    };
+    cargo.args(["-Z", "build-std=std,panic_abort"]);
+    cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTDOC", DEBIAN_RUSTDOC);
+    // Building the standard library is not a stable feature; this is how distributions use such with a stable compiler.
+    cargo.env("RUSTC_BOOTSTRAP", "1");
+    // rustup's cargo exports the toolchain's own folder, which another compiler must not load its libraries from.
+    cargo.env_remove("LD_LIBRARY_PATH");
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    Ok(cargo)
+}
+
+fn sysroot() -> Option<PathBuf> {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    tools::output_of(&rustc, &["--print", "sysroot"]).map(PathBuf::from)
+}
+
+fn toolchain_has_target() -> bool {
+    sysroot().is_some_and(|root| root.join("lib/rustlib").join(TARGET).join("lib").is_dir())
+}
+
+fn debian_is_there() -> bool {
+    Path::new(DEBIAN_SOURCE).exists() && Path::new(DEBIAN_RUSTC).exists()
+}
+
+/// Every toolchain brings LLVM's linker, which can link for browsers too.
+fn linker() -> Option<PathBuf> {
+    let folder = sysroot()?.join("lib/rustlib");
+    let hosts = std::fs::read_dir(folder).ok()?.flatten();
+    hosts.map(|host| host.path().join("bin/rust-lld")).find(|path| path.exists())
+}
