@@ -13,7 +13,31 @@ pub mod swarm;
 // Both sides: server functions, views and the seam to the browser.
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod api;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod components;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod islands;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod transfer;
+
+// The browser.
+#[cfg(feature = "hydrate")]
+pub mod browser;
 
 // The server.
 #[cfg(feature = "ssr")]
+pub mod app;
+#[cfg(feature = "ssr")]
+pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod router;
+#[cfg(feature = "ssr")]
 pub mod server;
+
+/// Takes over the islands of a page that the server rendered. The page's script calls it once.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_islands();
+}
