@@ -26,6 +26,12 @@ pub fn prepare() -> Result<()> {
     if toolchain_has_target() || debian_is_there() {
         return Ok(());
     }
+    // rust-toolchain.toml asks for it, but rustup may be told not to install by itself.
+    if Command::new("rustup").args(["target", "add", TARGET]).status().is_ok_and(|done| done.success())
+        && toolchain_has_target()
+    {
+        return Ok(());
+    }
     if tools::install_debian_packages(&DEBIAN_PACKAGES, "to compile for browsers")? {
         return Ok(());
     }
