@@ -3,6 +3,9 @@
 //! Three rings; docs/architecture.md tells more. This file holds every feature gate but the one in
 //! [`transfer`].
 
+// The types of views nest deeply.
+#![recursion_limit = "512"]
+
 // Pure: decides. No clock, socket, DOM or randomness.
 pub mod archive;
 pub mod clock;

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -78,8 +79,19 @@ pub struct StunUrls(pub Vec<String>);
 #[error("{text}")]
 pub struct ConfigError {
     text: String,
-    /// For the process.
-    pub exit_code: i32,
+    exit_code: u8,
+}
+
+impl ConfigError {
+    /// Tells the operator, on standard output what was asked for and on standard error what is wrong.
+    pub fn report(&self) -> std::process::ExitCode {
+        // Nobody is left to tell if even that fails.
+        let _ = match self.exit_code {
+            0 => writeln!(std::io::stdout(), "{}", self.text.trim_end()),
+            _ => writeln!(std::io::stderr(), "{}", self.text.trim_end()),
+        };
+        self.exit_code.into()
+    }
 }
 
 impl Config {
@@ -155,7 +167,7 @@ fn refusal(error: &clap::Error) -> ConfigError {
         let long = flag.trim_start_matches('-').split(' ').next().unwrap_or_default();
         let _ = write!(text, "\n{} is the variable of the same meaning.\n", variable(long));
     }
-    ConfigError { text, exit_code: error.exit_code() }
+    ConfigError { text, exit_code: u8::try_from(error.exit_code()).unwrap_or(2) }
 }
 
 fn database_url(text: &str) -> Result<String, String> {

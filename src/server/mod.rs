@@ -10,6 +10,7 @@
 //! | [`passwords`], [`tickets`] | Argon2id in a bounded pool; signed cookies |
 //! | [`hub`] | live rooms: one task each, and their sockets |
 //! | [`client_address`], [`rate_limit`], [`origin`], [`security_headers`] | whose request, how often, from where |
+//! | [`error_chain`] | an error and its causes in one line of the log |
 //! | [`assets`] | the compiled client and public files, inside the program |
 //!
 //! Which path leads where is in `router.rs`.
@@ -18,12 +19,13 @@ pub mod assets;
 pub mod client_address;
 pub mod config;
 pub mod database;
+pub mod error_chain;
 pub mod hub;
 pub mod origin;
 pub mod passwords;
 pub mod rate_limit;
 pub mod rest;
-//ROOMFORM
+pub mod room_form;
 pub mod rooms;
 pub mod rpc;
 pub mod security_headers;

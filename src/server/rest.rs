@@ -187,7 +187,15 @@ pub async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], OPENAPI)
 }
 
-/// Anything else below `/api`, and known paths with another method.
+/// A path that exists, with a method that it does not take.
+pub async fn wrong_method() -> Response {
+    let error = ApiError::Invalid("This address does not take that method.".into());
+    let mut response = Refused(error).into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
+/// Anything else below `/api`.
 pub async fn not_found() -> Refused {
     Refused(ApiError::NotFound)
 }

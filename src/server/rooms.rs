@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::database::{Database, RoomRow};
+use super::error_chain::ErrorChain;
 use super::hub::Hub;
 use super::passwords::{self, Passwords};
 use super::tickets::{self, Tickets};
@@ -235,7 +236,7 @@ impl Rooms {
                     tracing::info!(room = %room_id, "room expired");
                 }
             }
-            Err(error) => tracing::warn!(error = %Chain(&error), "sweeping rooms failed"),
+            Err(error) => tracing::warn!(error = %ErrorChain(&error), "sweeping rooms failed"),
         }
     }
 
@@ -320,7 +321,7 @@ impl From<super::database::DatabaseError> for RoomError {
     /// The one place where the database's own words are logged; none of them leaves the server.
     fn from(error: super::database::DatabaseError) -> Self {
         use super::database::DatabaseError;
-        tracing::error!(error = %Chain(&error), "the database refused");
+        tracing::error!(error = %ErrorChain(&error), "the database refused");
         match error {
             DatabaseError::Full(_) => Self::StorageFull,
             DatabaseError::Damaged(_) => Self::Internal,
@@ -328,20 +329,5 @@ impl From<super::database::DatabaseError> for RoomError {
                 Self::Unavailable
             }
         }
-    }
-}
-
-/// An error with everything that caused it, in one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }

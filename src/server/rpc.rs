@@ -65,6 +65,15 @@ impl Call {
     }
 }
 
+/// Takes in a body of at most `most` bytes before the server function does, which knows no limit.
+pub(crate) async fn limited(request: Request, most: usize, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, most).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(_) => Refused(ApiError::TooLarge).into_response(),
+    }
+}
+
 /// Gives a refused server function the status that goes with its error: Leptos answers 500 to them all.
 pub(crate) async fn with_status(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
