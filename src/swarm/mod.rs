@@ -541,6 +541,16 @@ impl Swarm {
         &self.gone_files
     }
 
+    /// Why it is over, if it failed.
+    pub fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// Whether a recipient is done, one way or the other.
+    pub fn is_settled(&self) -> bool {
+        self.complete || self.failure.is_some()
+    }
+
     fn start(&mut self, now: Timestamp) {
         if self.started {
             return;

@@ -1,0 +1,158 @@
+//! The owner's files: read, hashed and signed piece by piece, the first time that somebody asks.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::File;
+
+use super::crypto::{OwnerKeys, sha256_of};
+use super::error::Error;
+use crate::protocol::id::RoomId;
+use crate::protocol::limits::MAX_RECORD_PIECES;
+use crate::protocol::peer_wire::{PieceHash, PieceRecord};
+use crate::protocol::piece::{Layout, PieceIndex};
+
+/// What a source tells.
+pub enum SourceEvent {
+    /// A piece is in memory, and this record covers it.
+    Loaded(PieceIndex, Rc<PieceRecord>),
+    /// Its file changed or vanished.
+    Unreadable(PieceIndex),
+}
+
+/// The owner's files.
+#[derive(Clone)]
+pub struct FileSource(Rc<Inner>);
+
+struct Inner {
+    files: Vec<File>,
+    layout: Layout,
+    keys: OwnerKeys,
+    room_id: RoomId,
+    on_event: Box<dyn Fn(SourceEvent)>,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    loaded: BTreeMap<PieceIndex, Uint8Array>,
+    /// Every piece that was ever read. A piece that reads differently later has changed.
+    hashes: BTreeMap<PieceIndex, PieceHash>,
+    records: BTreeMap<PieceIndex, Rc<PieceRecord>>,
+    unsigned: BTreeMap<PieceIndex, PieceHash>,
+    signing: bool,
+}
+
+impl FileSource {
+    /// Files in the order of the manifest, which `layout` cuts.
+    pub fn new(
+        files: Vec<File>,
+        layout: Layout,
+        keys: OwnerKeys,
+        room_id: RoomId,
+        on_event: impl Fn(SourceEvent) + 'static,
+    ) -> Self {
+        let on_event = Box::new(on_event);
+        Self(Rc::new(Inner { files, layout, keys, room_id, on_event, state: RefCell::default() }))
+    }
+
+    /// Reads a piece; tells when it is there or cannot be had.
+    pub fn load(&self, piece: PieceIndex) {
+        let this = self.clone();
+        spawn_local(async move {
+            if this.read(piece).await.is_err() {
+                this.unload(piece);
+                (this.0.on_event)(SourceEvent::Unreadable(piece));
+            }
+        });
+    }
+
+    /// Drops a piece from memory.
+    pub fn unload(&self, piece: PieceIndex) {
+        self.0.state.borrow_mut().loaded.remove(&piece);
+    }
+
+    /// A part of a loaded piece.
+    pub fn bytes(&self, piece: PieceIndex, begin: u32, length: u32) -> Option<Uint8Array> {
+        let state = self.0.state.borrow();
+        let loaded = state.loaded.get(&piece)?;
+        Some(loaded.subarray(begin, begin.saturating_add(length)))
+    }
+
+    /// The record that covers a piece.
+    pub fn record(&self, piece: PieceIndex) -> Option<Rc<PieceRecord>> {
+        self.0.state.borrow().records.get(&piece).cloned()
+    }
+
+    async fn read(&self, piece: PieceIndex) -> Result<(), Error> {
+        let unreadable = || Error::from(JsValue::from_str("no such piece"));
+        let (file, offset) = self.0.layout.locate(piece).ok_or_else(unreadable)?;
+        let file = self.0.files.get(file).ok_or_else(unreadable)?;
+        let length = self.0.layout.length_of(piece);
+        let (start, end) = (offset as f64, offset as f64 + f64::from(length));
+        let slice = file.slice_with_f64_and_f64(start, end)?;
+        let bytes = Uint8Array::new(&JsFuture::from(slice.array_buffer()).await?);
+        if bytes.length() != length {
+            return Err(Error::NotAuthentic);
+        }
+        let hash = sha256_of(&bytes).await?;
+        let record = {
+            let mut state = self.0.state.borrow_mut();
+            // Not every browser notices that a file on disk was changed after it was chosen.
+            if *state.hashes.entry(piece).or_insert(hash) != hash {
+                return Err(Error::NotAuthentic);
+            }
+            state.loaded.insert(piece, bytes);
+            let record = state.records.get(&piece).cloned();
+            if record.is_none() {
+                state.unsigned.insert(piece, hash);
+            }
+            record
+        };
+        match record {
+            Some(record) => (self.0.on_event)(SourceEvent::Loaded(piece, record)),
+            None => self.sign().await,
+        }
+        Ok(())
+    }
+
+    /// Signs for all that waits, a run of consecutive pieces at a time. While one signature is made, the next
+    /// run gathers, so that a fast reader signs seldom and a slow one at once.
+    async fn sign(&self) {
+        if std::mem::replace(&mut self.0.state.borrow_mut().signing, true) {
+            return;
+        }
+        while let Some((first, hashes)) = self.take_run() {
+            let count = hashes.len() as u32;
+            let signed = self.0.keys.sign_record(&self.0.room_id, first, hashes).await;
+            let record = signed.ok().map(Rc::new);
+            for piece in (first.0..first.0 + count).map(PieceIndex) {
+                let event = match &record {
+                    Some(record) => {
+                        self.0.state.borrow_mut().records.insert(piece, record.clone());
+                        SourceEvent::Loaded(piece, record.clone())
+                    }
+                    None => SourceEvent::Unreadable(piece),
+                };
+                (self.0.on_event)(event);
+            }
+        }
+        self.0.state.borrow_mut().signing = false;
+    }
+
+    fn take_run(&self) -> Option<(PieceIndex, Vec<PieceHash>)> {
+        let mut state = self.0.state.borrow_mut();
+        let (first, hash) = state.unsigned.pop_first()?;
+        let mut hashes = vec![hash];
+        while hashes.len() < MAX_RECORD_PIECES {
+            let next = PieceIndex(first.0 + hashes.len() as u32);
+            let Some(hash) = state.unsigned.remove(&next) else { break };
+            hashes.push(hash);
+        }
+        Some((first, hashes))
+    }
+}

@@ -1,0 +1,37 @@
+//! Everything that touches the browser: the drivers of [`crate::swarm`] and what they drive.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `share`, `receive`, `selection` | what the islands call, through [`crate::transfer`] |
+//! | `swarm_driver` | the loop: inputs in, outputs executed; one for each room that the page is in |
+//! | `signalling_socket` | the WebSocket |
+//! | `peer_connection` | one `RTCPeerConnection` with its data channels |
+//! | `file_source` | the owner's files: reading, hashing, signing |
+//! | `piece_store`, `storage` | the recipient's pieces, by way of the storage worker |
+//! | `save` | finished downloads, to the person's disk |
+//! | `crypto` | WebCrypto: keys, seals, signatures, hashes |
+//! | `listener`, `timer` | guards that let go of what they hold when dropped |
+//!
+//! Payload bytes stay in JavaScript buffers: file slice to data channel, data channel to storage worker.
+
+mod crypto;
+mod error;
+mod file_source;
+mod listener;
+mod peer_connection;
+mod piece_store;
+mod receive;
+mod save;
+mod selection;
+mod share;
+mod signal_seal;
+mod signalling_socket;
+mod storage;
+mod support;
+mod swarm_driver;
+mod timer;
+
+pub use receive::Receive;
+pub use selection::Selection;
+pub use share::Share;
+pub use support::{copy_text, support};

@@ -1,0 +1,86 @@
+//! Sealing and opening signals, in order.
+
+use std::collections::BTreeMap;
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::crypto::SealKey;
+use super::error::Error;
+use crate::protocol::id::{PeerId, RoomId};
+use crate::protocol::signalling::{SealedSignal, Signal, signal_context};
+
+const SEQUENCE_BYTES: usize = 8;
+
+/// Seals what this page sends.
+#[derive(Clone)]
+pub struct Sealer {
+    key: SealKey,
+    room_id: RoomId,
+    sequence: u64,
+}
+
+impl Sealer {
+    /// Sequences start at the wall clock in microseconds, so that a page that comes back under an earlier
+    /// name goes on above what it sent then.
+    pub fn new(key: SealKey, room_id: RoomId) -> Self {
+        Self { key, room_id, sequence: (js_sys::Date::now() * 1000.0) as u64 }
+    }
+
+    /// The number of the next signal.
+    pub fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Seals one signal under a number from [`Self::next_sequence`].
+    pub async fn seal(
+        &self,
+        from: PeerId,
+        to: PeerId,
+        sequence: u64,
+        signal: &Signal,
+    ) -> Result<SealedSignal, Error> {
+        let plain = serde_json::to_vec(signal).map_err(|_| Error::NotAuthentic)?;
+        let context = signal_context(&self.room_id, from, to, sequence);
+        let mut bytes = sequence.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.key.seal(&plain, &context).await?);
+        Ok(SealedSignal(BASE64URL_NOPAD.encode(&bytes)))
+    }
+}
+
+/// Opens what others send.
+pub struct Opener {
+    key: SealKey,
+    room_id: RoomId,
+    last_sequences: BTreeMap<PeerId, u64>,
+}
+
+impl Opener {
+    /// Nothing opened yet.
+    pub fn new(key: SealKey, room_id: RoomId) -> Self {
+        Self { key, room_id, last_sequences: BTreeMap::new() }
+    }
+
+    /// Opens one signal.
+    ///
+    /// # Errors
+    /// It was altered, sent to or by someone else, sent before, or is no signal.
+    pub async fn open(
+        &mut self,
+        from: PeerId,
+        to: PeerId,
+        sealed: &SealedSignal,
+    ) -> Result<Signal, Error> {
+        let bytes = BASE64URL_NOPAD.decode(sealed.0.as_bytes()).map_err(|_| Error::NotAuthentic)?;
+        let (sequence, sealed) =
+            bytes.split_first_chunk::<SEQUENCE_BYTES>().ok_or(Error::NotAuthentic)?;
+        let sequence = u64::from_be_bytes(*sequence);
+        if self.last_sequences.get(&from).is_some_and(|last| sequence <= *last) {
+            return Err(Error::NotAuthentic);
+        }
+        let context = signal_context(&self.room_id, from, to, sequence);
+        let plain = self.key.open(sealed, &context).await?;
+        self.last_sequences.insert(from, sequence);
+        serde_json::from_slice(&plain).map_err(|_| Error::NotAuthentic)
+    }
+}

@@ -1,0 +1,26 @@
+//! Whether this browser can take part, and the clipboard.
+
+use js_sys::Reflect;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::transfer::Support;
+
+/// Whether this browser can take part at all.
+pub fn support() -> Support {
+    let global = js_sys::global();
+    let secure = Reflect::get(&global, &"isSecureContext".into());
+    if !secure.is_ok_and(|value| value.is_truthy()) {
+        return Support::InsecureContext;
+    }
+    // Some browsers and extensions hide the constructor; others leave it and let it throw.
+    if web_sys::RtcPeerConnection::new().map(|connection| connection.close()).is_err() {
+        return Support::NoWebRtc;
+    }
+    Support::Full
+}
+
+/// Puts text on the clipboard; tells whether it is there.
+pub async fn copy_text(text: String) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    JsFuture::from(window.navigator().clipboard().write_text(&text)).await.is_ok()
+}

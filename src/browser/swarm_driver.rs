@@ -1,0 +1,483 @@
+//! The loop around one [`Swarm`]: what happens in the browser goes in, what is decided is done.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::{Rc, Weak};
+
+use js_sys::Uint8Array;
+use wasm_bindgen_futures::spawn_local;
+
+use super::crypto::LinkSecrets;
+use super::listener::Listener;
+use super::peer_connection::{IceSettings, LinkEvent, PeerConnection};
+use super::signal_seal::{Opener, Sealer};
+use super::signalling_socket::{SignallingSocket, SocketEvent};
+use super::timer::{Timer, now};
+use crate::clock::Timestamp;
+use crate::protocol::id::{OwnerToken, PeerId, RoomId};
+use crate::protocol::limits::{MAX_CANDIDATES, PROTOCOL_VERSION};
+use crate::protocol::peer_wire::{
+    BLOCK_HEADER_BYTES, PeerMessage, PieceRecord, decode_block_header, encode_block_header,
+};
+use crate::protocol::piece::{BlockRange, PieceIndex};
+use crate::protocol::rooms::RoomLinks;
+use crate::protocol::signalling::{ClientMessage, Join, SealedSignal, ServerMessage, Signal};
+use crate::swarm::{Input, Output, Swarm};
+
+/// Least time between two reports to the page, in milliseconds.
+const REPORT_INTERVAL_MS: f64 = 250.0;
+/// Signals that wait to be opened; a room sends far fewer.
+const MAX_WAITING_SIGNALS: usize = 1024;
+
+/// Where content comes from and goes to. The owner's reads, the recipient's keeps; what a side never does it
+/// need not know.
+pub trait Content {
+    /// Reads a piece; [`Input::PieceLoaded`] or [`Input::PieceUnreadable`] follows.
+    fn load(&self, _piece: PieceIndex) {}
+    /// Drops a loaded piece.
+    fn unload(&self, _piece: PieceIndex) {}
+    /// A part of a loaded piece.
+    fn bytes(&self, _block: &BlockRange) -> Option<Uint8Array> {
+        None
+    }
+    /// The record that covers a piece.
+    fn record(&self, _piece: PieceIndex) -> Option<Rc<PieceRecord>> {
+        None
+    }
+    /// Puts a block into its piece.
+    fn keep(&self, _block: &BlockRange, _payload: &Uint8Array) {}
+    /// Checks a record; [`Input::RecordChecked`] follows.
+    fn check_record(&self, _peer: PeerId, _record: PieceRecord) {}
+    /// Compares and stores a piece; [`Input::PieceChecked`] follows.
+    fn check_piece(&self, _piece: PieceIndex) {}
+    /// Forgets the parts of a piece.
+    fn discard(&self, _piece: PieceIndex) {}
+    /// Saves what was wanted.
+    fn save(&self, _gone_files: &BTreeSet<u32>) {}
+}
+
+/// What a driver needs to enter a room.
+pub struct Access {
+    /// Which.
+    pub room_id: RoomId,
+    /// What follows from the link.
+    pub secrets: LinkSecrets,
+    /// For the owner.
+    pub owner_token: Option<OwnerToken>,
+}
+
+struct Link {
+    attempt: u32,
+    lanes: BTreeMap<u8, PeerConnection>,
+    candidates: usize,
+}
+
+struct State {
+    swarm: Swarm,
+    socket: Option<SignallingSocket>,
+    links: BTreeMap<PeerId, Link>,
+    ice: IceSettings,
+    me: Option<PeerId>,
+    sealer: Sealer,
+    opener: Option<Opener>,
+    to_seal: VecDeque<(PeerId, Signal)>,
+    sealing: bool,
+    to_open: VecDeque<(PeerId, SealedSignal)>,
+    timer: Timer,
+    reported: f64,
+}
+
+struct Inner {
+    access: Access,
+    content: Box<dyn Content>,
+    on_change: Box<dyn Fn(&Swarm, Timestamp)>,
+    inbox: RefCell<VecDeque<Input>>,
+    running: Cell<bool>,
+    /// The payload of the block that is being handled.
+    arrived: RefCell<Option<Uint8Array>>,
+    state: RefCell<State>,
+}
+
+/// A way to hand inputs in, that does not keep the driver alive.
+#[derive(Clone)]
+pub struct Inbox(Weak<Inner>);
+
+impl Inbox {
+    /// Hands an input in; it is handled before this returns, unless another is being handled.
+    pub fn post(&self, input: Input) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.post(input);
+        }
+    }
+}
+
+/// A running swarm; dropping it leaves the room and closes everything.
+pub struct SwarmDriver {
+    inner: Rc<Inner>,
+    _pagehide: Option<Listener>,
+}
+
+impl SwarmDriver {
+    /// A driver that has done nothing yet: hand [`Input::Started`] in.
+    pub fn new(
+        swarm: Swarm,
+        access: Access,
+        content: impl FnOnce(Inbox) -> Box<dyn Content>,
+        on_change: impl Fn(&Swarm, Timestamp) + 'static,
+    ) -> Self {
+        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
+            let inbox = Inbox(weak.clone());
+            let waker = inbox.clone();
+            let key = access.secrets.signalling.clone();
+            let state = State {
+                swarm,
+                socket: None,
+                links: BTreeMap::new(),
+                ice: IceSettings::default(),
+                me: None,
+                sealer: Sealer::new(key.clone(), access.room_id),
+                opener: Some(Opener::new(key, access.room_id)),
+                to_seal: VecDeque::new(),
+                sealing: false,
+                to_open: VecDeque::new(),
+                timer: Timer::new(move || waker.post(Input::Timeout)),
+                reported: f64::NEG_INFINITY,
+            };
+            Inner {
+                access,
+                content: content(inbox),
+                on_change: Box::new(on_change),
+                inbox: RefCell::default(),
+                running: Cell::new(false),
+                arrived: RefCell::default(),
+                state: RefCell::new(state),
+            }
+        });
+        let inbox = Inbox(Rc::downgrade(&inner));
+        // A page that goes tells the others at once, instead of letting them wait for its silence.
+        let pagehide = web_sys::window().map(|window| {
+            Listener::new(&window, "pagehide", move |_: web_sys::Event| inbox.post(Input::Left))
+        });
+        Self { inner, _pagehide: pagehide }
+    }
+
+    /// Hands an input in.
+    pub fn post(&self, input: Input) {
+        self.inner.post(input);
+    }
+}
+
+impl Drop for SwarmDriver {
+    fn drop(&mut self) {
+        self.inner.post(Input::Left);
+    }
+}
+
+impl Inner {
+    fn inbox(self: &Rc<Self>) -> Inbox {
+        Inbox(Rc::downgrade(self))
+    }
+
+    fn post(self: &Rc<Self>, input: Input) {
+        self.inbox.borrow_mut().push_back(input);
+        if self.running.replace(true) {
+            return;
+        }
+        loop {
+            let Some(input) = self.inbox.borrow_mut().pop_front() else { break };
+            self.handle(input);
+        }
+        self.running.set(false);
+        self.rest();
+    }
+
+    fn handle(self: &Rc<Self>, input: Input) {
+        let mut sent = BTreeSet::new();
+        self.state.borrow_mut().swarm.handle_input(now(), input);
+        loop {
+            let Some(output) = self.state.borrow_mut().swarm.poll_output() else { break };
+            if let Output::SendBlock { peer, lane, .. } = &output {
+                sent.insert((*peer, *lane));
+            }
+            self.execute(output);
+        }
+        self.arrived.borrow_mut().take();
+        for (peer, lane) in sent {
+            self.measure(peer, lane);
+        }
+    }
+
+    /// Sets the timer and reports to the page, if it is time for that.
+    fn rest(&self) {
+        let mut state = self.state.borrow_mut();
+        let now = now();
+        let millis = now.since_start().as_secs_f64() * 1000.0;
+        match state.swarm.poll_timeout() {
+            Some(at) => {
+                let wait = at.saturating_since(now).as_secs_f64() * 1000.0;
+                state.timer.set(wait);
+            }
+            None => state.timer.clear(),
+        }
+        let over = state.swarm.is_settled();
+        if over || millis - state.reported >= REPORT_INTERVAL_MS {
+            state.reported = millis;
+            (self.on_change)(&state.swarm, now);
+        }
+    }
+
+    fn execute(self: &Rc<Self>, output: Output) {
+        match output {
+            Output::OpenSocket => self.open_socket(),
+            Output::CloseSocket => self.state.borrow_mut().socket = None,
+            Output::Join { resume_token, have } => self.tell(&ClientMessage::Join(Join {
+                version: PROTOCOL_VERSION,
+                join_token: self.access.secrets.join_token,
+                owner_token: self.access.owner_token,
+                resume_token,
+                have,
+            })),
+            Output::Tell(message) => self.tell(&message),
+            Output::Signal { to, signal } => self.seal(to, signal),
+            Output::UseIce { servers, trickle } => {
+                self.state.borrow_mut().ice = IceSettings { servers, trickle };
+            }
+            Output::Offer { peer, lane, attempt } => {
+                self.connect(peer, lane, attempt, PeerConnection::offer);
+            }
+            Output::Answer { peer, lane, attempt, sdp } => {
+                self.connect(peer, lane, attempt, |connection| connection.answer(&sdp));
+            }
+            Output::AcceptAnswer { peer, lane, sdp } => {
+                self.on_lane(peer, lane, |connection| connection.accept_answer(&sdp));
+            }
+            Output::AddCandidate { peer, lane, candidate, sdp_mid } => {
+                if let Some(link) = self.state.borrow_mut().links.get_mut(&peer) {
+                    link.candidates += 1;
+                    if link.candidates > MAX_CANDIDATES {
+                        return;
+                    }
+                }
+                self.on_lane(peer, lane, |c| c.add_candidate(&candidate, sdp_mid.as_deref()));
+            }
+            Output::SendControl { peer, message } => self.send_control(peer, &message),
+            Output::SendRecord { peer, piece } => {
+                if let Some(record) = self.content.record(piece) {
+                    self.send_control(peer, &PeerMessage::Record((*record).clone()));
+                }
+            }
+            Output::SendBlock { peer, lane, block } => self.send_block(peer, lane, &block),
+            Output::KeepBlock { block } => {
+                if let Some(payload) = self.arrived.borrow_mut().take() {
+                    self.content.keep(&block, &payload);
+                }
+            }
+            Output::CheckRecord { peer, record } => self.content.check_record(peer, record),
+            Output::CheckPiece { piece } => self.content.check_piece(piece),
+            Output::DiscardPiece { piece } => self.content.discard(piece),
+            Output::LoadPiece { piece } => self.content.load(piece),
+            Output::UnloadPiece { piece } => self.content.unload(piece),
+            Output::Disconnect { peer, .. } => {
+                self.state.borrow_mut().links.remove(&peer);
+            }
+            Output::Save => {
+                let gone = self.state.borrow().swarm.gone_files().clone();
+                self.content.save(&gone);
+            }
+            // The report that follows says so.
+            Output::Fail(_) => {}
+        }
+    }
+
+    fn open_socket(self: &Rc<Self>) {
+        let inbox = self.inbox();
+        let on_event = move |event| {
+            let Some(inner) = inbox.0.upgrade() else { return };
+            match event {
+                SocketEvent::Opened => inner.post(Input::SocketOpened),
+                SocketEvent::Said(message) => inner.server_said(*message),
+                SocketEvent::Closed => inner.post(Input::SocketClosed),
+            }
+        };
+        let path = RoomLinks::new(&self.access.room_id).socket;
+        match SignallingSocket::open(&path, on_event) {
+            Ok(socket) => self.state.borrow_mut().socket = Some(socket),
+            Err(_) => self.inbox.borrow_mut().push_back(Input::SocketClosed),
+        }
+    }
+
+    fn server_said(self: &Rc<Self>, message: ServerMessage) {
+        match message {
+            ServerMessage::Signal { from, sealed } => self.open_signal(from, sealed),
+            message => {
+                if let ServerMessage::Welcome(welcome) = &message {
+                    self.state.borrow_mut().me = Some(welcome.peer_id);
+                }
+                self.post(Input::ServerSaid(message));
+            }
+        }
+    }
+
+    fn tell(&self, message: &ClientMessage) {
+        if let Some(socket) = &self.state.borrow().socket {
+            socket.send(message);
+        }
+    }
+
+    fn connect(
+        self: &Rc<Self>,
+        peer: PeerId,
+        lane: u8,
+        attempt: u32,
+        begin: impl FnOnce(&PeerConnection),
+    ) {
+        let inbox = self.inbox();
+        let on_event = move |event| {
+            if let Some(inner) = inbox.0.upgrade() {
+                inner.link_event(peer, lane, attempt, event);
+            }
+        };
+        let mut state = self.state.borrow_mut();
+        match PeerConnection::new(&state.ice, on_event) {
+            Ok(connection) => {
+                begin(&connection);
+                let fresh = || Link { attempt, lanes: BTreeMap::new(), candidates: 0 };
+                let link = state.links.entry(peer).or_insert_with(fresh);
+                if link.attempt != attempt {
+                    *link = fresh();
+                }
+                link.lanes.insert(lane, connection);
+            }
+            Err(_) => self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt }),
+        }
+    }
+
+    fn link_event(self: &Rc<Self>, peer: PeerId, lane: u8, attempt: u32, event: LinkEvent) {
+        self.post(match event {
+            LinkEvent::Description(sdp) => Input::DescriptionReady { peer, lane, attempt, sdp },
+            LinkEvent::Candidate { candidate, sdp_mid } => {
+                Input::CandidateFound { peer, lane, attempt, candidate, sdp_mid }
+            }
+            LinkEvent::Opened { max_message_bytes } => {
+                Input::LinkOpened { peer, lane, max_message_bytes }
+            }
+            LinkEvent::Path(path) => Input::PathFound { peer, path },
+            LinkEvent::Control(bytes) => Input::ControlReceived { peer, bytes },
+            LinkEvent::Block(message) => {
+                let block = block_of(&message);
+                *self.arrived.borrow_mut() =
+                    Some(message.subarray(BLOCK_HEADER_BYTES as u32, message.length()));
+                Input::BlockReceived { peer, block }
+            }
+            LinkEvent::Drained => {
+                self.measure(peer, lane);
+                return;
+            }
+            LinkEvent::Closed => Input::LinkClosed { peer, attempt },
+        });
+    }
+
+    fn on_lane(&self, peer: PeerId, lane: u8, act: impl FnOnce(&PeerConnection)) {
+        let state = self.state.borrow();
+        if let Some(connection) = state.links.get(&peer).and_then(|link| link.lanes.get(&lane)) {
+            act(connection);
+        }
+    }
+
+    fn send_control(&self, peer: PeerId, message: &PeerMessage) {
+        self.on_lane(peer, 0, |connection| {
+            if connection.send_control(&message.encode()).is_err() {
+                self.link_broke(peer);
+            }
+        });
+    }
+
+    fn send_block(&self, peer: PeerId, lane: u8, block: &BlockRange) {
+        self.on_lane(peer, lane, |connection| {
+            let header = encode_block_header(block.piece, block.begin);
+            let sent =
+                self.content.bytes(block).map(|bytes| connection.send_block(&header, &bytes));
+            if !matches!(sent, Some(Ok(()))) {
+                self.link_broke(peer);
+            }
+        });
+    }
+
+    fn link_broke(&self, peer: PeerId) {
+        if let Ok(state) = self.state.try_borrow()
+            && let Some(link) = state.links.get(&peer)
+        {
+            let attempt = link.attempt;
+            self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt });
+        }
+    }
+
+    fn measure(self: &Rc<Self>, peer: PeerId, lane: u8) {
+        let mut waiting = None;
+        self.on_lane(peer, lane, |connection| waiting = Some(connection.buffered_amount()));
+        if let Some(bytes) = waiting {
+            self.post(Input::Buffered { peer, lane, bytes });
+        }
+    }
+
+    /// Seals signals one after the other, so that they leave in order.
+    fn seal(self: &Rc<Self>, to: PeerId, signal: Signal) {
+        let mut state = self.state.borrow_mut();
+        state.to_seal.push_back((to, signal));
+        if std::mem::replace(&mut state.sealing, true) {
+            return;
+        }
+        let inner = self.clone();
+        spawn_local(async move {
+            while let Some((from, to, signal, sequence, sealer)) = inner.next_to_seal() {
+                if let Ok(sealed) = sealer.seal(from, to, sequence, &signal).await {
+                    inner.tell(&ClientMessage::Signal { to, sealed });
+                }
+            }
+            inner.state.borrow_mut().sealing = false;
+        });
+    }
+
+    fn next_to_seal(&self) -> Option<(PeerId, PeerId, Signal, u64, Sealer)> {
+        let mut state = self.state.borrow_mut();
+        let from = state.me?;
+        let (to, signal) = state.to_seal.pop_front()?;
+        let sequence = state.sealer.next_sequence();
+        Some((from, to, signal, sequence, state.sealer.clone()))
+    }
+
+    /// Opens signals one after the other, so that they arrive in order. What does not open is dropped: it is
+    /// the server's doing, and the link that it was for fails by itself.
+    fn open_signal(self: &Rc<Self>, from: PeerId, sealed: SealedSignal) {
+        let mut state = self.state.borrow_mut();
+        if state.to_open.len() >= MAX_WAITING_SIGNALS {
+            return;
+        }
+        state.to_open.push_back((from, sealed));
+        let Some(mut opener) = state.opener.take() else { return };
+        let inner = self.clone();
+        spawn_local(async move {
+            loop {
+                let next = {
+                    let mut state = inner.state.borrow_mut();
+                    state.me.and_then(|me| state.to_open.pop_front().map(|next| (me, next)))
+                };
+                let Some((me, (from, sealed))) = next else { break };
+                if let Ok(signal) = opener.open(from, me, &sealed).await {
+                    inner.post(Input::SignalReceived { from, signal });
+                }
+            }
+            inner.state.borrow_mut().opener = Some(opener);
+        });
+    }
+}
+
+/// The place that a block's header names.
+fn block_of(message: &Uint8Array) -> Option<BlockRange> {
+    let mut header = [0; BLOCK_HEADER_BYTES];
+    if message.length() < BLOCK_HEADER_BYTES as u32 {
+        return None;
+    }
+    message.subarray(0, BLOCK_HEADER_BYTES as u32).copy_to(&mut header);
+    decode_block_header(&header, message.length()).ok()
+}
