@@ -218,6 +218,7 @@ impl Room {
             }
         };
         let Some(member) = self.members.get(peer) else { return };
+        let has_missed = known.is_some() && self.links.providers_of(peer).next().is_none();
         let welcome = Welcome {
             peer_id: peer,
             resume_token: member.resume_token,
@@ -228,6 +229,10 @@ impl Room {
         self.outputs.push_back(Output::Send { socket, message: ServerMessage::Welcome(welcome) });
         self.roster_dirty = true;
         self.serve_waiting();
+        if has_missed {
+            // It wanted something and its providers went while it was away.
+            self.assign(peer);
+        }
     }
 
     fn attach_again(&mut self, peer: PeerId, socket: SocketId, have: Have) {
@@ -318,6 +323,8 @@ impl Room {
 
     fn link_lost(&mut self, peer: PeerId, other: PeerId) {
         if !self.links.remove(peer, other) {
+            // Revoked while it was away, or before it knew. All the same it may have no provider now.
+            self.assign(peer);
             return;
         }
         self.send(other, ServerMessage::Revoked { peer });
