@@ -30,6 +30,7 @@ pub struct Download {
     begun: BTreeMap<PieceIndex, Assembly>,
     open_bytes: u64,
     records: Bitfield,
+    wanted_files: usize,
     gone_files: BTreeSet<u32>,
     remaining: u32,
     have_bytes: u64,
@@ -55,6 +56,7 @@ impl Download {
             begun: BTreeMap::new(),
             open_bytes: 0,
             records: Bitfield::none(layout.piece_count()),
+            wanted_files: wanted_files.iter().filter(|wanted| **wanted).count(),
             gone_files: BTreeSet::new(),
             have_bytes: 0,
             wanted_bytes,
@@ -76,9 +78,9 @@ impl Download {
         self.wanted_bytes
     }
 
-    /// Files that will not come.
-    pub fn gone_files(&self) -> &BTreeSet<u32> {
-        &self.gone_files
+    /// Whether no file that was wanted is left. An empty one always is.
+    pub fn is_all_gone(&self) -> bool {
+        !self.gone_files.is_empty() && self.gone_files.len() == self.wanted_files
     }
 
     /// Whether a remote peer holds anything that is needed.

@@ -230,7 +230,7 @@ impl Swarm {
         if self.complete || !download.is_complete() {
             return;
         }
-        if download.wanted_bytes() == 0 && !download.gone_files().is_empty() {
+        if download.is_all_gone() {
             self.fail(Failure::AllGone);
             return;
         }
