@@ -200,9 +200,11 @@ fn wanted_bytes(files: &[FileRow]) -> u64 {
 
 impl Inner {
     fn change(&self, change: impl FnOnce(&mut ReceiveView)) {
-        let mut view = self.view.borrow_mut();
-        change(&mut view);
-        let view = view.clone();
+        let view = {
+            let mut view = self.view.borrow_mut();
+            change(&mut view);
+            view.clone()
+        };
         (self.on_change)(view);
     }
 

@@ -121,9 +121,11 @@ impl Inner {
     }
 
     fn change(&self, change: impl FnOnce(&mut ShareView)) {
-        let mut view = self.view.borrow_mut();
-        change(&mut view);
-        let view = view.clone();
+        let view = {
+            let mut view = self.view.borrow_mut();
+            change(&mut view);
+            view.clone()
+        };
         (self.on_change)(view);
     }
 
