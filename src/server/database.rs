@@ -283,3 +283,109 @@ fn topology(text: &str) -> Result<Topology, DatabaseError> {
         .find(|topology| topology.as_str() == text)
         .ok_or(DatabaseError::Damaged("topology"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::protocol::id::OwnerToken;
+    use crate::server::random_bytes;
+
+    fn file() -> PathBuf {
+        let name = OwnerToken::from_bytes(random_bytes().unwrap()).to_text();
+        std::env::temp_dir().join(format!("t4m-test-{name}.db"))
+    }
+
+    fn room(byte: u8) -> RoomRow {
+        RoomRow {
+            room_id: RoomId::from_bytes([byte; 12]),
+            created_at: 100,
+            expires_at: 200,
+            closed_at: None,
+            total_bytes: 1 << 40,
+            file_count: 3,
+            media_kind: MediaKind::Video,
+            topology: Topology::Direct,
+            join_verifier: JoinVerifier::from_bytes([2; 32]),
+            owner_token_hash: [3; 32],
+            password_hash: Some("hash".into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_room_comes_back_as_it_was_put_in() {
+        let file = file();
+        let database = Database::open(&format!("sqlite:{}", file.display())).await.unwrap();
+        database.insert_room(&room(1), b"sealed").await.unwrap();
+        let found = database.room(&room(1).room_id).await.unwrap();
+        assert_eq!(format!("{:?}", found.unwrap()), format!("{:?}", room(1)));
+        assert!(database.room(&room(2).room_id).await.unwrap().is_none());
+        let manifest = database.sealed_manifest(&room(1).room_id).await.unwrap();
+        assert_eq!(manifest.as_deref(), Some(b"sealed".as_slice()));
+        database.close().await;
+        let _ = std::fs::remove_file(file);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_ends_what_has_expired_once_and_forgets_it_a_day_later() {
+        let file = file();
+        let database = Database::open(&format!("sqlite:{}", file.display())).await.unwrap();
+        let id = room(1).room_id;
+        database.insert_room(&room(1), b"sealed").await.unwrap();
+        database.insert_room(&RoomRow { expires_at: 1_000_000, ..room(2) }, b"x").await.unwrap();
+        assert_eq!(database.sweep(199).await.unwrap(), []);
+        assert_eq!(database.sweep(200).await.unwrap(), [id]);
+        assert_eq!(database.sweep(201).await.unwrap(), []);
+        assert!(database.sealed_manifest(&id).await.unwrap().is_none());
+        assert!(database.room(&id).await.unwrap().is_some());
+        database.sweep(200 + TOMBSTONE_SECONDS).await.unwrap();
+        assert!(database.room(&id).await.unwrap().is_none());
+        // One that was closed is forgotten a day after that, however long it was meant to live.
+        database.close_room(&room(2).room_id, 300).await.unwrap();
+        database.sweep(299 + TOMBSTONE_SECONDS).await.unwrap();
+        assert_eq!(database.room(&room(2).room_id).await.unwrap().unwrap().closed_at, Some(300));
+        database.sweep(300 + TOMBSTONE_SECONDS).await.unwrap();
+        assert!(database.room(&room(2).room_id).await.unwrap().is_none());
+        let _ = std::fs::remove_file(file);
+    }
+
+    #[tokio::test]
+    async fn the_first_key_of_a_name_stays() {
+        let file = file();
+        let database = Database::open(&format!("sqlite:{}", file.display())).await.unwrap();
+        assert_eq!(database.server_key("ticket", b"first").await.unwrap(), b"first");
+        assert_eq!(database.server_key("ticket", b"second").await.unwrap(), b"first");
+        let _ = std::fs::remove_file(file);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_apart_and_what_was_there_stays_readable() {
+        let file = file();
+        let options = SqliteConnectOptions::new().filename(&file).pragma("max_page_count", "40");
+        let database = Database::connect(options).await.unwrap();
+        database.insert_room(&room(1), b"sealed").await.unwrap();
+        let error = database.insert_room(&room(2), &vec![0; 1 << 20]).await.unwrap_err();
+        assert!(matches!(error, DatabaseError::Full(_)), "{error:?}");
+        assert!(database.room(&room(1).room_id).await.unwrap().is_some());
+        assert!(database.room(&room(2).room_id).await.unwrap().is_none());
+        let _ = std::fs::remove_file(file);
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_is_busy_and_can_still_be_read() {
+        let file = file();
+        let options =
+            SqliteConnectOptions::new().filename(&file).busy_timeout(Duration::from_millis(50));
+        let database = Database::connect(options.clone()).await.unwrap();
+        let other = Database::connect(options).await.unwrap();
+        let mut writer = other.pool.acquire().await.unwrap();
+        sqlx::query("begin immediate").execute(&mut *writer).await.unwrap();
+        let error = database.insert_room(&room(1), b"sealed").await.unwrap_err();
+        assert!(matches!(error, DatabaseError::Busy(_)), "{error:?}");
+        assert!(database.room(&room(1).room_id).await.unwrap().is_none());
+        sqlx::query("rollback").execute(&mut *writer).await.unwrap();
+        database.insert_room(&room(1), b"sealed").await.unwrap();
+        let _ = std::fs::remove_file(file);
+    }
+}

@@ -21,7 +21,7 @@ pub fn start(filter: &str) {
     let _ = if std::io::stderr().is_terminal() {
         lines.try_init()
     } else {
-        lines.json().flatten_event(true).with_ansi(false).try_init()
+        lines.json().flatten_event(true).with_span_list(false).with_ansi(false).try_init()
     };
 }
 

@@ -162,3 +162,116 @@ async fn sleep_until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::id::{JoinToken, PeerId, ResumeToken};
+    use crate::protocol::limits::PROTOCOL_VERSION;
+    use crate::protocol::rooms::Topology;
+    use crate::protocol::signalling::{Have, SealedSignal};
+
+    struct Socket {
+        id: SocketId,
+        outbox: mpsc::Receiver<ServerMessage>,
+        cut: CancellationToken,
+    }
+
+    impl Socket {
+        /// What is in the outbox until it is dropped or silent.
+        async fn heard(&mut self) -> Vec<ServerMessage> {
+            let mut heard = Vec::new();
+            let quiet = std::time::Duration::from_millis(50);
+            while let Ok(Some(message)) = tokio::time::timeout(quiet, self.outbox.recv()).await {
+                heard.push(message);
+            }
+            heard
+        }
+    }
+
+    fn room() -> (Door, watch::Receiver<Gauge>, tokio::task::JoinHandle<()>) {
+        let config = Config {
+            max_peers: 8,
+            topology: Topology::Direct,
+            ice_servers: Vec::new(),
+            trickle_ice: true,
+        };
+        let (door, inbox) = mpsc::channel(64);
+        let (gauge_tx, gauge) = watch::channel(Gauge::default());
+        (door, gauge, tokio::spawn(RoomDriver::new(config, inbox, gauge_tx).run()))
+    }
+
+    async fn join(door: &Door, id: u64, owner: bool, capacity: usize) -> Socket {
+        let (messages, outbox) = mpsc::channel(capacity);
+        let cut = CancellationToken::new();
+        let join = Join {
+            version: PROTOCOL_VERSION,
+            join_token: JoinToken::from_bytes([0; 32]),
+            owner_token: None,
+            resume_token: None,
+            have: if owner { Have::All } else { Have::None },
+        };
+        let outbox_tx = Outbox { messages, cut: cut.clone() };
+        let joined = Event::Joined {
+            door: door.clone(),
+            socket: SocketId(id),
+            join: Box::new(join),
+            owner,
+            fresh_token: ResumeToken::from_bytes([u8::try_from(id).unwrap(); 16]),
+            outbox: outbox_tx,
+        };
+        door.send(joined).await.unwrap();
+        Socket { id: SocketId(id), outbox, cut }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_does_not_read_is_cut_off_and_the_rest_go_on() {
+        let (door, gauge, _task) = room();
+        let mut owner = join(&door, 1, true, 64).await;
+        let slow = join(&door, 2, false, 2).await;
+        let mut other = join(&door, 3, false, 64).await;
+        let want = |socket| Event::Received { socket, message: ClientMessage::Want };
+        door.send(want(slow.id)).await.unwrap();
+        door.send(want(other.id)).await.unwrap();
+        // The slow socket's outbox now holds `welcome` and `assigned`, and it has not read either.
+        let guest = owner.heard().await.iter().find_map(|message| match message {
+            ServerMessage::Serve { peer } => Some(*peer),
+            _ => None,
+        });
+        for to in [guest.unwrap(), PeerId(guest.unwrap().0 + 1)] {
+            let message = ClientMessage::Signal { to, sealed: SealedSignal("x".into()) };
+            door.send(Event::Received { socket: owner.id, message }).await.unwrap();
+        }
+        let heard = other.heard().await;
+        assert!(matches!(heard.last(), Some(ServerMessage::Signal { .. })), "{heard:?}");
+        assert!(slow.cut.is_cancelled() && !other.cut.is_cancelled());
+        assert_eq!(gauge.borrow().members, 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_was_on_the_way_in_when_the_room_ended_is_told() {
+        let (door, _gauge, _task) = room();
+        let mut early = join(&door, 1, true, 8).await;
+        door.send(Event::Ended(CloseReason::Stopped)).await.unwrap();
+        let mut late = join(&door, 2, false, 8).await;
+        let closed = ServerMessage::Closed { reason: CloseReason::Stopped };
+        assert_eq!(early.heard().await.last(), Some(&closed));
+        assert_eq!(late.heard().await.last(), Some(&closed));
+        assert!(late.outbox.recv().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_task_waits_for_a_member_to_come_back_and_ends_when_none_can() {
+        let (door, gauge, task) = room();
+        let findable = door.downgrade();
+        let socket = join(&door, 1, false, 8).await;
+        door.send(Event::Disconnected { socket: socket.id }).await.unwrap();
+        drop(door);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert_eq!(gauge.borrow().members, 0);
+        let door = findable.upgrade().expect("a member may come back, so the room has to be found");
+        door.send(Event::Ended(CloseReason::Expired)).await.unwrap();
+        drop(door);
+        task.await.unwrap();
+    }
+}

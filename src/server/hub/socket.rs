@@ -18,7 +18,8 @@ use crate::protocol::limits::{
     SOCKET_OUTBOX,
 };
 use crate::protocol::signalling::{
-    ClientMessage, CloseReason, ErrorCode, Join, ServerMessage, parse_client_message,
+    ClientMessage, CloseReason, ErrorCode, Join, MalformedMessage, ServerMessage,
+    parse_client_message,
 };
 use crate::room::SocketId;
 use crate::server::random_bytes;
@@ -59,6 +60,10 @@ impl Ending {
         Self::error(ErrorCode::Malformed, sentence, close_code::POLICY)
     }
 
+    fn too_long() -> Self {
+        Self::error(ErrorCode::Malformed, "The message is too long.", close_code::SIZE)
+    }
+
     fn stopping() -> Self {
         let sentence = "The server is stopping. Try again soon.";
         Self::error(ErrorCode::Unavailable, sentence, close_code::AWAY)
@@ -78,6 +83,17 @@ impl Ending {
             Refusal::Forbidden => {
                 let sentence = "This link does not open this room, or its password is missing.";
                 Self::error(ErrorCode::Forbidden, sentence, close_code::POLICY)
+            }
+        }
+    }
+}
+
+impl From<MalformedMessage> for Ending {
+    fn from(error: MalformedMessage) -> Self {
+        match error {
+            MalformedMessage::TooLong => Self::too_long(),
+            MalformedMessage::NotAMessage => {
+                Self::malformed("This is not a message that the server understands.")
             }
         }
     }
@@ -163,7 +179,7 @@ impl Connection {
                 Err(Ending::error(ErrorCode::Version, sentence, close_code::POLICY))
             }
             Ok(_) => Err(Ending::malformed("The first message has to be a join.")),
-            Err(error) => Err(Ending::malformed(&error.to_string())),
+            Err(error) => Err(Ending::from(error)),
         }
     }
 
@@ -285,8 +301,7 @@ impl Connection {
 }
 
 async fn pass_on(door: &Door, socket: SocketId, text: &str) -> Result<(), Ending> {
-    let message =
-        parse_client_message(text).map_err(|error| Ending::malformed(&error.to_string()))?;
+    let message = parse_client_message(text)?;
     let received = Event::Received { socket, message };
     door.send(received).await.map_err(|_| Ending::Done)
 }
@@ -304,7 +319,7 @@ fn ending_of(error: &axum::Error) -> Ending {
     // axum keeps tungstenite's error inside; what it is shows only in its words.
     let text = error.to_string();
     if text.contains("too long") || text.contains("too large") {
-        Ending::error(ErrorCode::Malformed, "The message is too long.", close_code::SIZE)
+        Ending::too_long()
     } else {
         Ending::Gone
     }
