@@ -29,6 +29,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#12171a" />
                 // A room is for those who have its link, and the home page says nothing that one would search for.
                 <meta name="robots" content="noindex" />
+                // Stricter than this, and browsers would send "Origin: null" with the password form.
+                <meta name="referrer" content="same-origin" />
                 <link rel="stylesheet" href=assets::css_path() />
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 <link rel="apple-touch-icon" href="/icon-180.png" />

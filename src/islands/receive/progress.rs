@@ -116,7 +116,7 @@ fn Numbers(download: Download, phase: Memo<Phase>) -> impl IntoView {
         <ProgressBar label="Download progress" permille=permille text=value_text />
         <p class="numbers">
             <span>{move || status.with(amount)}</span>
-            <span>{move || status.with(pace)}</span>
+            <span>{move || download.saving.get().is_none().then(|| status.with(pace))}</span>
         </p>
         {saving}
         {held_up}
