@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use axum::serve::ListenerExt;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +163,12 @@ pub async fn serve(
     tokio::spawn(async move {
         shutdown.await;
         asked.cancel();
+    });
+    // Signals are small and wait for each other: Nagle's algorithm would only hold them back.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
     });
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service)

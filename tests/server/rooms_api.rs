@@ -262,7 +262,8 @@ async fn pages_of_other_sites_change_nothing_here() {
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
         for path in ["/api/rooms", "/rpc/create_room", &room.created.links.page] {
             let request = server.request(Method::POST, path).json(&create_body(&token()));
-            let response = request.header("origin", origin).send().await;
+            let request = request.header("origin", origin).header("sec-fetch-site", "cross-site");
+            let response = request.send().await;
             assert_eq!(refusal(&response), (403, "foreign_origin".into()), "{origin} {path}");
         }
         let close = server.request(Method::DELETE, &room.created.links.self_);
