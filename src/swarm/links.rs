@@ -153,10 +153,10 @@ impl Swarm {
         if reason == Reason::Misbehaved {
             self.bad_pieces += 1;
         }
-        if !remote.is_greeted() {
+        if !remote.is_greeted() && reason != Reason::Revoked {
             self.failed_attempts += 1;
         }
-        if self.failed_attempts >= MAX_FAILED_ATTEMPTS && reason != Reason::Revoked {
+        if self.failed_attempts >= MAX_FAILED_ATTEMPTS {
             self.fail(Failure::Unreachable);
         } else if self.bad_pieces >= super::leech::MAX_BAD_PIECES && self.peers.is_empty() {
             self.fail(Failure::Corrupt);

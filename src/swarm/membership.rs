@@ -113,6 +113,10 @@ impl Membership {
 
 impl Swarm {
     pub(super) fn socket_opened(&mut self) {
+        if self.membership.state != State::Joining {
+            // The page left while the socket was being opened.
+            return;
+        }
         let have = match &self.download {
             None => Have::All,
             Some(_) if self.have.count() == 0 => Have::None,
@@ -127,6 +131,9 @@ impl Swarm {
     }
 
     pub(super) fn server_said(&mut self, now: Timestamp, message: ServerMessage) {
+        if self.membership.state == State::Outside {
+            return;
+        }
         match message {
             ServerMessage::Welcome(welcome) => self.welcomed(now, welcome),
             ServerMessage::Assigned { peers } => {
@@ -155,6 +162,13 @@ impl Swarm {
         self.membership.welcomed(welcome.resume_token);
         let ice = Output::UseIce { servers: welcome.ice_servers, trickle: welcome.trickle_ice };
         self.outputs.push_back(ice);
+        if !welcome.resumed {
+            // The server forgot this member, by a restart or because it was away too long. Links made before
+            // go by names that may mean others now.
+            for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+                self.drop_link(now, peer, Reason::Revoked);
+            }
+        }
         if self.complete {
             self.outputs.push_back(Output::Tell(ClientMessage::Complete));
         } else if self.download.is_some() && !self.has_provider() {
