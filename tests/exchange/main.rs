@@ -1,0 +1,16 @@
+//! A whole exchange in memory: one room, one owner and some recipients, as their drivers would connect them.
+//!
+//! `world` is the clock and the server, `driver` executes what the browsers' machines put out, `network` the
+//! connections, `browser` the bytes on each side. `transfers` are the ordinary ways, `losses` what breaks,
+//! `hostile` what lies, and `schedules` all of it at random.
+
+mod browser;
+mod content;
+mod driver;
+mod network;
+mod world;
+
+mod hostile;
+mod losses;
+mod schedules;
+mod transfers;
