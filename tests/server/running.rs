@@ -45,9 +45,20 @@ pub struct Running {
     pub state: AppState,
     pub origin: String,
     address: String,
-    database: PathBuf,
+    database: DatabaseFile,
     stop: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Goes when its test is over.
+pub struct DatabaseFile(PathBuf);
+
+impl Drop for DatabaseFile {
+    fn drop(&mut self) {
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
+        }
+    }
 }
 
 pub async fn start() -> Running {
@@ -56,12 +67,12 @@ pub async fn start() -> Running {
 
 pub async fn start_with(setup: Setup) -> Running {
     let name = format!("{}.db", BASE64URL_NOPAD.encode(&random::<12>()));
-    let database = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    start_on(database, setup).await
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    start_on(DatabaseFile(path), setup).await
 }
 
-async fn start_on(database: PathBuf, setup: Setup) -> Running {
-    let url = format!("--database-url=sqlite:{}", database.display());
+async fn start_on(database: DatabaseFile, setup: Setup) -> Running {
+    let url = format!("--database-url=sqlite:{}", database.0.display());
     let args = setup.args.iter().map(|arg| (*arg).to_owned()).chain([url]).map(OsString::from);
     let config = Config::from_parts(args, []).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -122,7 +133,7 @@ impl Running {
         request.send().await.status()
     }
 
-    pub async fn stop(self) -> PathBuf {
+    pub async fn stop(self) -> DatabaseFile {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
         self.database
