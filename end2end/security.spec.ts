@@ -1,0 +1,104 @@
+/** What the server tells browsers, and what pages do not do. */
+
+import { makeFile } from "./fixtures/files.ts";
+import { expect, test } from "./fixtures/index.ts";
+
+const PAGES = ["/", "/room/AAAAAAAAAAAAAAAA", "/no/such/page"];
+
+for (const path of PAGES) {
+  test(`headers of ${path}`, async ({ server }) => {
+    const answer = await fetch(server.url + path);
+    const header = (name: string) => answer.headers.get(name) ?? "";
+    const policy = header("content-security-policy");
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).toContain("base-uri 'none'");
+    expect(policy).toContain("object-src 'none'");
+    expect(policy).toMatch(/script-src 'self' 'nonce-[\w+/=-]{16,}' 'wasm-unsafe-eval'/);
+    expect(policy).not.toContain("unsafe-inline");
+    expect(policy).not.toMatch(/'unsafe-eval'|\*/);
+    expect(header("x-content-type-options")).toBe("nosniff");
+    expect(header("referrer-policy")).toBe("no-referrer");
+    expect(header("cross-origin-opener-policy")).toBe("same-origin");
+    expect(header("permissions-policy")).toContain("camera=()");
+    expect(header("server")).toBe("");
+    // A nonce that came twice would let injected scripts through.
+    const nonce = /'nonce-([^']+)'/.exec(policy)?.[1];
+    const again = await fetch(server.url + path);
+    expect(again.headers.get("content-security-policy")).not.toContain(nonce!);
+  });
+}
+
+test("a script that was injected does not run", async ({ visitor, allowErrors }) => {
+  allowErrors(/Content[ -]Security[ -]Policy/i);
+  const { page } = await visitor();
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.injected = true";
+    document.body.append(script);
+  });
+  expect(await page.evaluate(() => "injected" in window)).toBe(false);
+});
+
+test("no page asks anybody but its own server", async ({ folder, visitor, recipient, server }) => {
+  const hosts = new Set<string>();
+  const owner = await visitor();
+  owner.page.context().on("request", (request) => hosts.add(new URL(request.url()).origin));
+  await owner.page.reload();
+  const file = await makeFile(folder, "a.bin", 100_000);
+  await owner.chooseFiles.setInputFiles([file.path]);
+  const one = await recipient(await owner.share());
+  one.page.context().on("request", (request) => hosts.add(new URL(request.url()).origin));
+  await one.page.reload();
+  await one.download();
+  hosts.delete("null");
+  expect([...hosts]).toEqual([server.url]);
+});
+
+test("a room's page opens no socket and no connection before Download", async ({ folder, owner, recipient, engine }) => {
+  const file = await makeFile(folder, "a.bin", 100_000);
+  const { link } = await owner([file.path]);
+  const one = await recipient(link, {
+    initScript: () => {
+      const opened: string[] = [];
+      Object.assign(window, { opened });
+      for (const name of ["WebSocket", "RTCPeerConnection"] as const) {
+        const Original = window[name] as new (...args: unknown[]) => object;
+        Object.assign(window, {
+          [name]: class extends Original {
+            constructor(...args: unknown[]) {
+              opened.push(name);
+              super(...args);
+            }
+          },
+        });
+      }
+    },
+  });
+  await expect(one.files).toHaveCount(1);
+  const opened = () => one.page.evaluate(() => (window as unknown as { opened: string[] }).opened);
+  expect(await opened(), engine).toEqual([]);
+  await one.download();
+  expect((await opened()).sort()).toEqual(expect.arrayContaining(["RTCPeerConnection", "WebSocket"]));
+});
+
+test("pages of another origin cannot create a room", async ({ server }) => {
+  const answer = await fetch(`${server.url}/api/rooms`, {
+    method: "POST",
+    headers: { origin: "https://evil.example", "content-type": "application/json" },
+    body: "{}",
+  });
+  expect(answer.status).toBe(403);
+});
+
+test("the log holds no name, key, password or token", async ({ folder, owner, recipient, server }) => {
+  const file = await makeFile(folder, "very-private-name.bin", 1000);
+  const sent = await owner([file.path], { password: "very private password" });
+  const one = await recipient(sent.link);
+  await one.unlock("very private password");
+  await one.download();
+  expect(server.log).toContain("room created");
+  expect(server.log).not.toContain("very-private");
+  expect(server.log).not.toContain("very private");
+  expect(server.log).not.toContain(new URL(sent.link).hash.slice(1));
+});
