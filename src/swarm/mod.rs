@@ -503,9 +503,7 @@ impl Swarm {
             Input::PieceUnreadable { piece } => self.piece_unreadable(piece),
             Input::StorageFailed => self.fail(Failure::Storage),
             Input::Paused(paused) => self.set_paused(now, paused),
-            Input::RemovalAsked { peer } => {
-                self.outputs.push_back(Output::Tell(ClientMessage::Remove { peer }));
-            }
+            Input::RemovalAsked { peer } => self.tell(ClientMessage::Remove { peer }),
             Input::Left => self.leave(),
             Input::Timeout => self.timeout(now),
         }
