@@ -1,0 +1,111 @@
+//! The socket: lost, opened again, left for good.
+
+use super::*;
+
+/// How long the machine waits after each loss in a row.
+fn pauses(rng_seed: u64, losses: usize) -> Vec<Duration> {
+    let role = Role::Recipient { wanted_files: vec![true] };
+    let mut script = Script::new(role, &[5], rng_seed);
+    script.input(Input::Started);
+    let mut pauses = Vec::new();
+    for _ in 0..losses {
+        script.news();
+        script.input(Input::SocketClosed);
+        let began = script.now;
+        while !script.outputs.contains(&Output::OpenSocket) {
+            let next = script.swarm.poll_timeout().unwrap();
+            script.wait(next - script.now);
+        }
+        pauses.push(script.now - began);
+    }
+    pauses
+}
+
+#[test]
+fn pauses_grow_to_a_bound_and_spread() {
+    for rng_seed in 0..50 {
+        for (loss, pause) in pauses(rng_seed, 12).into_iter().enumerate() {
+            let longest = Duration::from_millis(500 << loss).min(seconds(20));
+            assert!(pause <= longest, "{rng_seed} {loss} {pause:?}");
+        }
+    }
+    assert_eq!(pauses(3, 12), pauses(3, 12));
+    let firsts: BTreeSet<Duration> = (0..50).map(|seed| pauses(seed * 2, 2)[1]).collect();
+    assert!(firsts.len() > 40, "{firsts:?}");
+    let late: Duration = (0..50).map(|seed| pauses(seed * 2, 12)[11]).sum();
+    assert!((5..15).contains(&(late / 50).as_secs()), "{late:?}");
+}
+
+#[test]
+fn a_welcome_begins_the_pauses_again() {
+    let mut script = Script::recipient(&[5]);
+    for _ in 0..10 {
+        script.input(Input::SocketClosed);
+        script.wait(seconds(20));
+    }
+    script.input(Input::SocketOpened);
+    script.hears(welcome(true));
+    script.news();
+    script.input(Input::SocketClosed);
+    assert_eq!(script.phase(), Phase::Reconnecting);
+    script.wait(Duration::from_millis(500));
+    assert!(script.news().contains(&Output::OpenSocket));
+}
+
+#[test]
+fn who_comes_back_shows_its_token_and_keeps_its_links() {
+    let mut script = Script::recipient(&[5]);
+    script.serve();
+    script.input(Input::SocketClosed);
+    script.wait(seconds(1));
+    script.news();
+    script.input(Input::SocketOpened);
+    let resume_token = Some(ResumeToken::from_bytes([1; 16]));
+    assert_eq!(script.news(), [Output::Join { resume_token, have: Have::None }]);
+    script.hears(welcome(true));
+    let news = script.news();
+    assert!(!news.contains(&told(ClientMessage::Want)), "{news:?}");
+    assert_eq!(script.phase(), Phase::Downloading);
+}
+
+#[test]
+fn who_is_not_known_any_more_asks_again_and_drops_old_names() {
+    let mut script = Script::recipient(&[5]);
+    script.serve();
+    script.input(Input::SocketClosed);
+    script.wait(seconds(1));
+    script.input(Input::SocketOpened);
+    script.news();
+    script.hears(welcome(false));
+    let news = script.news();
+    assert!(news.contains(&dropped(Reason::Revoked)));
+    assert!(news.contains(&told(ClientMessage::Want)));
+}
+
+#[test]
+fn nothing_is_told_without_a_socket() {
+    let mut script = Script::recipient(&[5]);
+    script.serve();
+    script.input(Input::SocketClosed);
+    script.input(Input::SocketClosed);
+    script.input(Input::LinkClosed { peer: OTHER, attempt: 1 });
+    script.news();
+    script.wait(seconds(60));
+    assert!(!script.news().iter().any(|output| matches!(output, Output::Tell(_))));
+}
+
+#[test]
+fn who_left_is_deaf() {
+    let mut script = Script::recipient(&[5]);
+    script.serve();
+    script.news();
+    script.input(Input::Left);
+    let left = [dropped(Reason::Done), told(ClientMessage::Leave), Output::CloseSocket];
+    assert_eq!(script.news(), left);
+    script.input(Input::SocketOpened);
+    script.hears(welcome(true));
+    script.hears(ServerMessage::Assigned { peers: vec![OTHER] });
+    script.input(Input::SocketClosed);
+    script.wait(seconds(60));
+    assert_eq!(script.news(), []);
+}

@@ -1,0 +1,172 @@
+//! An owner's side.
+
+use super::upload::HIGH_WATER_MARK;
+use super::*;
+use crate::protocol::peer_wire::BLOCK_HEADER_BYTES;
+
+const PIECE: u32 = MIN_PIECE_LENGTH;
+
+fn offer(attempt: u32) -> Input {
+    let signal = Signal::Offer { lane: 0, attempt, sdp: DESCRIPTION.to_owned() };
+    Input::SignalReceived { from: OTHER, signal }
+}
+
+fn load(piece: u32) -> Output {
+    Output::LoadPiece { piece: PieceIndex(piece) }
+}
+
+fn loaded(piece: u32) -> Input {
+    let piece = PieceIndex(piece);
+    Input::PieceLoaded { piece, record_first: piece, record_count: 1 }
+}
+
+/// An owner that serves [`OTHER`], which asked for these.
+fn asked(sizes: &[u64], ranges: &[BlockRange]) -> Script {
+    let mut script = Script::owner(sizes);
+    script.link();
+    script.gets(&PeerMessage::Interested);
+    script.news();
+    script.gets(&PeerMessage::Request(ranges.to_vec()));
+    script
+}
+
+fn blocks(outputs: &[Output]) -> Vec<BlockRange> {
+    let block = |output: &Output| match output {
+        Output::SendBlock { block, .. } => Some(*block),
+        _ => None,
+    };
+    outputs.iter().filter_map(block).collect()
+}
+
+#[test]
+fn an_offer_is_answered_when_the_server_announced_it() {
+    let mut script = Script::owner(&[5]);
+    script.news();
+    script.input(offer(4));
+    assert_eq!(script.news(), []);
+    script.hears(ServerMessage::Serve { peer: OTHER });
+    script.input(offer(4));
+    let answer = Output::Answer { peer: OTHER, lane: 0, attempt: 4, sdp: DESCRIPTION.to_owned() };
+    assert_eq!(script.news(), [answer]);
+    // Announced anew: the earlier link is gone.
+    script.hears(ServerMessage::Serve { peer: OTHER });
+    assert_eq!(script.news(), [dropped(Reason::Revoked)]);
+}
+
+#[test]
+fn hello_is_followed_by_what_is_held_and_interest_by_an_unchoke() {
+    let mut script = Script::owner(&[5]);
+    script.link();
+    let sends = |message| Output::SendControl { peer: OTHER, message };
+    assert!(script.news().contains(&sends(PeerMessage::Bitfield(vec![0x80]))));
+    script.gets(&PeerMessage::Interested);
+    script.gets(&PeerMessage::Interested);
+    assert_eq!(script.news(), [sends(PeerMessage::Unchoke)]);
+}
+
+#[test]
+fn a_piece_is_read_once_and_its_record_goes_before_its_first_block() {
+    let half = PIECE / 2;
+    let mut script = asked(&[u64::from(PIECE)], &[range(0, 0, half), range(0, half, half)]);
+    assert_eq!(script.news(), [load(0)]);
+    script.input(loaded(0));
+    let news = script.news();
+    assert_eq!(news[0], Output::SendRecord { peer: OTHER, piece: PieceIndex(0) });
+    let sent = blocks(&news);
+    assert_eq!(news.len(), 1 + sent.len());
+    assert_eq!(sent.iter().map(|block| block.length).sum::<u32>(), PIECE);
+    assert!(sent.iter().all(|block| block.length <= BLOCK_LENGTH));
+    script.gets(&PeerMessage::Request(vec![range(0, 0, 10)]));
+    assert_eq!(blocks(&script.news()), [range(0, 0, 10)]);
+}
+
+#[test]
+fn sending_stops_at_the_high_water_mark_and_goes_on_when_drained() {
+    let ranges: Vec<_> = (0..24).map(|piece| range(piece, 0, PIECE)).collect();
+    let mut script = asked(&[24 * u64::from(PIECE)], &ranges);
+    let mut sent = 0;
+    for _ in 0..24 {
+        for output in script.news() {
+            match output {
+                Output::LoadPiece { piece } => script.input(loaded(piece.0)),
+                Output::SendBlock { block, .. } => {
+                    sent += u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!((HIGH_WATER_MARK..HIGH_WATER_MARK + 65_544).contains(&sent), "{sent}");
+    script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: 1 << 20 });
+    assert!(!blocks(&script.news()).is_empty());
+}
+
+#[test]
+fn whoever_is_choked_is_not_served() {
+    let mut script = Script::owner(&[5]);
+    script.link();
+    script.news();
+    script.gets(&PeerMessage::Request(vec![range(0, 0, 5)]));
+    assert_eq!(script.news(), []);
+    script.gets(&PeerMessage::Interested);
+    script.gets(&PeerMessage::Request(vec![range(0, 0, 5)]));
+    script.input(Input::Paused(true));
+    script.news();
+    script.input(loaded(0));
+    script.gets(&PeerMessage::Request(vec![range(0, 0, 5)]));
+    assert_eq!(script.news(), []);
+    script.input(Input::Paused(false));
+    script.gets(&PeerMessage::Request(vec![range(0, 0, 5)]));
+    assert_eq!(blocks(&script.news()), [range(0, 0, 5)]);
+}
+
+#[test]
+fn what_is_cancelled_is_not_sent() {
+    let mut script = asked(&[2 * u64::from(PIECE)], &[range(0, 0, PIECE), range(1, 0, PIECE)]);
+    script.gets(&PeerMessage::Cancel(vec![range(0, 0, PIECE)]));
+    script.input(loaded(0));
+    script.input(loaded(1));
+    assert!(blocks(&script.news()).iter().all(|block| block.piece == PieceIndex(1)));
+}
+
+#[test]
+fn a_vanished_file_is_told_once_and_never_served_again() {
+    let sizes = [5, u64::from(PIECE) * 2, 5];
+    let ranges = [range(1, 0, 9), range(2, 0, 9), range(3, 0, 5)];
+    let mut script = asked(&sizes, &ranges);
+    script.news();
+    script.input(Input::PieceUnreadable { piece: PieceIndex(1) });
+    script.input(Input::PieceUnreadable { piece: PieceIndex(2) });
+    let gone = Output::SendControl { peer: OTHER, message: PeerMessage::FileGone(1) };
+    assert_eq!(script.news(), [gone.clone()]);
+    script.gets(&PeerMessage::Request(vec![range(2, 0, 9)]));
+    script.input(loaded(3));
+    assert_eq!(blocks(&script.news()), [range(3, 0, 5)]);
+    assert_eq!(script.swarm.sharing_status(script.now).gone_files, [1]);
+    // A recipient that comes later hears of it before it learns what there is.
+    script.link();
+    let news = script.news();
+    let place = |wanted: &Output| news.iter().position(|output| output == wanted).unwrap();
+    let bitfield = PeerMessage::Bitfield(Bitfield::all(4).to_wire());
+    assert!(place(&gone) < place(&Output::SendControl { peer: OTHER, message: bitfield }));
+}
+
+#[test]
+fn an_owner_tells_no_progress_and_asks_for_nothing() {
+    let mut script = Script::owner(&[5]);
+    script.link();
+    script.news();
+    script.wait(seconds(10));
+    assert_eq!(script.news(), []);
+}
+
+#[test]
+fn removing_someone_is_told_only_to_a_server_that_hears_it() {
+    let mut script = Script::owner(&[5]);
+    script.news();
+    script.input(Input::RemovalAsked { peer: OTHER });
+    assert_eq!(script.news(), [told(ClientMessage::Remove { peer: OTHER })]);
+    script.input(Input::SocketClosed);
+    script.input(Input::RemovalAsked { peer: OTHER });
+    assert_eq!(script.news(), []);
+}
