@@ -11,6 +11,7 @@ use crate::islands::receive::Receive;
 use crate::protocol::limits;
 use crate::protocol::rooms::{MediaKind, RoomSummary};
 use crate::server::rooms;
+use crate::swarm::status::Phase;
 
 /// The page of one room.
 #[component]
@@ -28,12 +29,15 @@ pub fn RoomPage() -> impl IntoView {
 fn Room(room: RoomSummary) -> impl IntoView {
     let locked = room.protected && !room.unlocked;
     let what = format::files(room.file_count as usize);
-    let phase = if locked { "locked" } else { "idle" };
+    let phase = if locked { Phase::Locked } else { Phase::Idle };
+    // Rendered here and now: by the time that the rest of the page is, the context it reports to may be another
+    // request's thread away, and the attribute would be lost now and then.
+    let _ = view! { <Html {..} data-phase=phase.as_str() /> }.to_html();
     view! {
-        <Html {..} data-phase=phase />
         <Title text=format!("{what}, {} – Transfer4me", format::size(room.total_bytes)) />
         <h1>{format!("{what} for you")}</h1>
         <Facts room=room.clone() />
+        <p class="hint until">"The link works until " {format::utc_time(room.expires_at)} "."</p>
         <noscript>
             <p class="notice problem">
                 "JavaScript is switched off in this browser. It is needed to receive files, because your browser "
@@ -45,7 +49,6 @@ fn Room(room: RoomSummary) -> impl IntoView {
         } else {
             view! { <Receive file_count=room.file_count /> }.into_any()
         }}
-        <p class="hint until">"The link works until " {format::utc_time(room.expires_at)} "."</p>
     }
 }
 

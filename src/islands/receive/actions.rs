@@ -39,7 +39,7 @@ fn Start(download: Download) -> impl IntoView {
                     type="button"
                     class="button"
                     disabled=nothing
-                    on:click=move |_| download.act(Receive::download_into_folder)
+                    on:click=move |_| download.receive.with(Receive::download_into_folder)
                 >
                     "Download into a folder…"
                 </button>
@@ -52,7 +52,7 @@ fn Start(download: Download) -> impl IntoView {
                 type="button"
                 class="button primary large"
                 disabled=nothing
-                on:click=move |_| download.act(Receive::download)
+                on:click=move |_| download.receive.with(Receive::download)
             >
                 "Download"
             </button>
@@ -65,15 +65,15 @@ fn Start(download: Download) -> impl IntoView {
 fn Running(download: Download, phase: Memo<Phase>) -> impl IntoView {
     let paused = Memo::new(move |_| phase.get() == Phase::Paused);
     let toggle = move |_| match paused.get_untracked() {
-        true => download.act(Receive::resume),
-        false => download.act(Receive::pause),
+        true => download.receive.with(Receive::resume),
+        false => download.receive.with(Receive::pause),
     };
     view! {
         <div class="actions">
             <button type="button" class="button" class:primary=move || paused.get() on:click=toggle>
                 {move || if paused.get() { "Resume" } else { "Pause" }}
             </button>
-            <button type="button" class="button" on:click=move |_| download.act(Receive::cancel)>
+            <button type="button" class="button" on:click=move |_| download.receive.with(Receive::cancel)>
                 "Cancel"
             </button>
         </div>
@@ -92,7 +92,7 @@ fn Done(download: Download) -> impl IntoView {
     let save = move |event: leptos::ev::MouseEvent| {
         // Following it would replace the link key in the address bar.
         event.prevent_default();
-        download.act(Receive::save_again);
+        download.receive.with(Receive::save_again);
     };
     view! {
         <p class="saved" aria-live="polite">{where_to}</p>
@@ -106,7 +106,7 @@ fn Done(download: Download) -> impl IntoView {
 fn Again(download: Download) -> impl IntoView {
     let again = move |_| {
         if download.files.with_untracked(Option::is_some) {
-            download.act(Receive::download);
+            download.receive.with(Receive::download);
         } else {
             // The names could not even be opened; a fresh page asks the server anew.
             let _ = location().reload();

@@ -102,7 +102,7 @@ fn row(
                 disabled=started
                 on:change=move |event| {
                     let wanted = event_target_checked(&event);
-                    download.act(|receive| receive.set_wanted(index, wanted));
+                    download.receive.with(|receive| receive.set_wanted(index, wanted));
                 }
             />
         };

@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use self::actions::Actions;
 use self::files::Files;
 use self::progress::Progress;
+use super::held::Held;
 use super::page;
 use super::unsupported::Unsupported;
 use crate::components::problem::Problem;
@@ -24,7 +25,7 @@ use crate::transfer::{self, FileRow, ReceiveView, Saved, Support};
 /// What the page is told, in signals that the server can hold as well, each woken only by its own news.
 #[derive(Clone, Copy)]
 struct Download {
-    handle: StoredValue<Option<transfer::Receive>, LocalStorage>,
+    receive: Held<transfer::Receive>,
     files: RwSignal<Option<Arc<Vec<FileRow>>>>,
     status: RwSignal<DownloadStatus>,
     saved: RwSignal<Option<Saved>>,
@@ -66,7 +67,7 @@ impl Stage {
 impl Download {
     fn new() -> Self {
         Self {
-            handle: StoredValue::new_local(None),
+            receive: Held::empty(),
             files: RwSignal::new(None),
             status: RwSignal::new(DownloadStatus::default()),
             saved: RwSignal::new(None),
@@ -94,14 +95,6 @@ impl Download {
         page::set_if_new(self.notice, view.notice);
         page::set_if_new(self.status, view.status);
     }
-
-    fn act(self, act: impl FnOnce(&transfer::Receive)) {
-        self.handle.with_value(|receive| {
-            if let Some(receive) = receive {
-                act(receive);
-            }
-        });
-    }
 }
 
 /// Receives what the room of this page offers.
@@ -119,7 +112,7 @@ pub fn Receive(
         support.set(transfer::support());
         if support.get_untracked() == Support::Full {
             let receive = transfer::Receive::open(move |view| download.take(view));
-            download.handle.set_value(Some(receive));
+            download.receive.put(receive);
         }
     });
     keep_page_in_step(download, phase, stage, section);

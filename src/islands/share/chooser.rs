@@ -55,12 +55,12 @@ fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
     let files = NodeRef::<Input>::new();
     let folder = NodeRef::<Input>::new();
     let add = move |input: HtmlInputElement| {
-        handles.selection(|selection| selection.add_from_input(&input));
+        handles.selection.with(|selection| selection.add_from_input(&input));
     };
     let add_dropped = move |event: DragEvent| {
         event.prevent_default();
         over.set(false);
-        handles.selection(|selection| selection.add_from_drop(&event));
+        handles.selection.with(|selection| selection.add_from_drop(&event));
     };
     // A file chosen before this code ran is in the input and raised no event that anybody heard.
     Effect::new(move |_| {
@@ -139,11 +139,11 @@ fn ChosenFiles(handles: Handles, chosen: Chosen) -> impl IntoView {
         }
     };
     let remove = move |index| {
-        handles.selection(|selection| selection.remove(index));
+        handles.selection.with(|selection| selection.remove(index));
         refocus();
     };
     let clear = move |_| {
-        handles.selection(crate::transfer::Selection::clear);
+        handles.selection.with(crate::transfer::Selection::clear);
         refocus();
     };
     let words = move || {

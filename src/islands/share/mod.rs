@@ -12,6 +12,7 @@ use leptos::prelude::*;
 
 use self::chooser::Chooser;
 use self::room::SenderRoom;
+use super::held::Held;
 use super::page;
 use super::unsupported::Unsupported;
 use crate::protocol::rooms::PasswordRequest;
@@ -50,33 +51,14 @@ impl Chosen {
 /// The two objects of the seam. The selection outlives the choice: the share reads its files.
 #[derive(Clone, Copy)]
 struct Handles {
-    selection: StoredValue<Option<Selection>, LocalStorage>,
-    share: StoredValue<Option<transfer::Share>, LocalStorage>,
-}
-
-impl Handles {
-    fn selection(self, act: impl FnOnce(&Selection)) {
-        self.selection.with_value(|selection| {
-            if let Some(selection) = selection {
-                act(selection);
-            }
-        });
-    }
-
-    fn share(self, act: impl FnOnce(&transfer::Share)) {
-        self.share.with_value(|share| {
-            if let Some(share) = share {
-                act(share);
-            }
-        });
-    }
+    selection: Held<Selection>,
+    share: Held<transfer::Share>,
 }
 
 /// Chooses files and shares them.
 #[island]
 pub fn Share() -> impl IntoView {
-    let handles =
-        Handles { selection: StoredValue::new_local(None), share: StoredValue::new_local(None) };
+    let handles = Handles { selection: Held::empty(), share: Held::empty() };
     let chosen = Chosen::new();
     let sharing = RwSignal::new(ShareView::default());
     let started = RwSignal::new(false);
@@ -87,16 +69,16 @@ pub fn Share() -> impl IntoView {
 
     Effect::new(move |_| {
         support.set(transfer::support());
-        handles.selection.set_value(Some(Selection::new(move |view| chosen.take(view))));
+        handles.selection.put(Selection::new(move |view| chosen.take(view)));
     });
     let create = Callback::new(move |password: PasswordRequest| {
         sharing.set(ShareView::default());
         started.set(true);
-        handles.selection(|selection| {
+        handles.selection.with(|selection| {
             let share = transfer::Share::start(selection, password, move |view| {
                 page::set_if_new(sharing, view);
             });
-            handles.share.set_value(Some(share));
+            handles.share.put(share);
         });
     });
 

@@ -71,7 +71,7 @@ fn Row(
                 type="button"
                 class="button quiet"
                 aria-describedby=name_id
-                on:click=move |_| handles.share(|share| share.remove(peer))
+                on:click=move |_| handles.share.with(|share| share.remove(peer))
             >
                 "Remove"
             </button>
@@ -104,7 +104,11 @@ fn travel(one: &Recipient) -> String {
         PathKind::Direct => Some("direct"),
         PathKind::Relayed => Some("relayed"),
     };
-    match (format::speed(one.bytes_per_second), path) {
+    let speed = match one.phase {
+        MemberPhase::Downloading => format::speed(one.bytes_per_second),
+        _ => None,
+    };
+    match (speed, path) {
         (Some(speed), Some(path)) => format!("{speed}, {path}"),
         (Some(speed), None) => speed,
         (None, path) => path.unwrap_or_default().to_owned(),
@@ -132,6 +136,11 @@ mod tests {
         assert_eq!(doing(&one), "downloading 43 %");
         assert_eq!(travel(&one), "2.5 MB/s, relayed");
         assert_eq!(permille(&one), 430);
+    }
+
+    #[test]
+    fn whoever_is_done_has_no_speed() {
+        assert_eq!(travel(&recipient(MemberPhase::Complete, 100, 100)), "relayed");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn Stop(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
     let active = Memo::new(move |_| sharing.with(downloading));
     let asking = RwSignal::new(false);
     let stop_button = NodeRef::<Button>::new();
-    let stop = move || handles.share(Share::stop);
+    let stop = move || handles.share.with(Share::stop);
     let ask = move |_| match active.get_untracked() {
         0 => stop(),
         _ => asking.set(true),
@@ -31,7 +31,7 @@ pub fn Stop(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
             <button
                 type="button"
                 class="button"
-                on:click=move |_| handles.share(|share| share.set_paused(!paused.get_untracked()))
+                on:click=move |_| handles.share.with(|share| share.set_paused(!paused.get_untracked()))
             >
                 {move || if paused.get() { "Resume sharing" } else { "Pause sharing" }}
             </button>
