@@ -97,7 +97,7 @@ impl Download {
         if let Some((_, assembly)) = begun {
             return split_request(&mut assembly.todo);
         }
-        if self.open_bytes > 0 && self.open_bytes >= MAX_OPEN_BYTES {
+        if self.open_bytes >= MAX_OPEN_BYTES {
             return None;
         }
         let piece = self.picker.pick(remote)?;
