@@ -4,6 +4,8 @@
 //! connections, `browser` the bytes on each side. `transfers` are the ordinary ways, `losses` what breaks,
 //! `hostile` what lies, and `schedules` all of it at random.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this crate is tests")]
+
 mod browser;
 mod content;
 mod driver;

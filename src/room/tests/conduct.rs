@@ -299,7 +299,7 @@ fn an_ended_room_tells_everyone_once() {
     scene.news(one);
     scene.input(Input::Ended { reason: CloseReason::Expired });
     let closed = ServerMessage::Closed { reason: CloseReason::Expired };
-    assert_eq!(scene.news(owner), [closed.clone()]);
+    assert_eq!(scene.news(owner), std::slice::from_ref(&closed));
     assert_eq!(scene.news(one).last(), Some(&closed));
     assert!(scene.room.is_idle());
 }

@@ -138,7 +138,7 @@ fn a_vanished_file_is_told_once_and_never_served_again() {
     script.input(Input::PieceUnreadable { piece: PieceIndex(1) });
     script.input(Input::PieceUnreadable { piece: PieceIndex(2) });
     let gone = Output::SendControl { peer: OTHER, message: PeerMessage::FileGone(1) };
-    assert_eq!(script.news(), [gone.clone()]);
+    assert_eq!(script.news(), std::slice::from_ref(&gone));
     script.gets(&PeerMessage::Request(vec![range(2, 0, 9)]));
     script.input(loaded(3));
     assert_eq!(blocks(&script.news()), [range(3, 0, 5)]);
