@@ -61,6 +61,11 @@ impl Opener {
         Self { key, room_id, last_sequences: BTreeMap::new() }
     }
 
+    /// Whoever had a name may be someone else now, whose sequence is another.
+    pub fn forget_names(&mut self) {
+        self.last_sequences.clear();
+    }
+
     /// Opens one signal.
     ///
     /// # Errors

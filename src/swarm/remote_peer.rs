@@ -105,7 +105,8 @@ impl RemotePeer {
         self.state == LinkState::Greeted
     }
 
-    /// The distinct pieces at the head of its queue, as long as they fit into `bytes`; one at least.
+    /// The distinct pieces at the head of its queue, as long as they fit into `bytes`. Two at least: while one is
+    /// sent the next is read.
     pub fn upcoming(&self, bytes: u64, length_of: impl Fn(PieceIndex) -> u32) -> Vec<PieceIndex> {
         let mut pieces: Vec<PieceIndex> = Vec::new();
         let mut sum = 0;
@@ -114,7 +115,7 @@ impl RemotePeer {
                 continue;
             }
             sum += u64::from(length_of(range.piece));
-            if sum > bytes && !pieces.is_empty() {
+            if sum > bytes && pieces.len() >= 2 {
                 break;
             }
             pieces.push(range.piece);

@@ -13,7 +13,7 @@ use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 pub const HIGH_WATER_MARK: u64 = 4 << 20;
 /// `bufferedAmountLowThreshold`: at this many waiting bytes the channel asks for more.
 pub const LOW_WATER_MARK: u32 = 1 << 20;
-/// Bytes read ahead for one leech, or one piece if that is more.
+/// Bytes read ahead for one leech, or two pieces if that is more.
 const READ_AHEAD_BYTES: u64 = 4 << 20;
 /// Bytes of pieces kept for other leeches that are at about the same place.
 const CACHE_BYTES: u64 = 64 << 20;

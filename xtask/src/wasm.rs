@@ -27,7 +27,10 @@ pub fn prepare() -> Result<()> {
         return Ok(());
     }
     // rust-toolchain.toml asks for it, but rustup may be told not to install by itself.
-    if Command::new("rustup").args(["target", "add", TARGET]).status().is_ok_and(|done| done.success())
+    if Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .status()
+        .is_ok_and(|done| done.success())
         && toolchain_has_target()
     {
         return Ok(());

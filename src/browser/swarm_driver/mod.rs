@@ -1,24 +1,24 @@
 //! The loop around one [`Swarm`]: what happens in the browser goes in, what is decided is done.
 
+mod lanes;
+mod signals;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::{Rc, Weak};
 
 use js_sys::Uint8Array;
-use wasm_bindgen_futures::spawn_local;
 
 use super::crypto::LinkSecrets;
 use super::listener::Listener;
-use super::peer_connection::{IceSettings, LinkEvent, PeerConnection};
+use super::peer_connection::{IceSettings, PeerConnection};
 use super::signal_seal::{Opener, Sealer};
 use super::signalling_socket::{SignallingSocket, SocketEvent};
 use super::timer::{Timer, now};
 use crate::clock::Timestamp;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
 use crate::protocol::limits::{MAX_CANDIDATES, PROTOCOL_VERSION};
-use crate::protocol::peer_wire::{
-    BLOCK_HEADER_BYTES, PeerMessage, PieceRecord, decode_block_header, encode_block_header,
-};
+use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::rooms::RoomLinks;
 use crate::protocol::signalling::{ClientMessage, Join, SealedSignal, ServerMessage, Signal};
@@ -78,6 +78,8 @@ struct State {
     links: BTreeMap<PeerId, Link>,
     ice: IceSettings,
     me: Option<PeerId>,
+    /// The room gives its names anew, perhaps to others.
+    names_are_new: bool,
     sealer: Sealer,
     opener: Option<Opener>,
     to_seal: VecDeque<(PeerId, Signal)>,
@@ -135,6 +137,7 @@ impl SwarmDriver {
                 links: BTreeMap::new(),
                 ice: IceSettings::default(),
                 me: None,
+                names_are_new: false,
                 sealer: Sealer::new(key.clone(), access.room_id),
                 opener: Some(Opener::new(key, access.room_id)),
                 to_seal: VecDeque::new(),
@@ -311,7 +314,9 @@ impl Inner {
             ServerMessage::Signal { from, sealed } => self.open_signal(from, sealed),
             message => {
                 if let ServerMessage::Welcome(welcome) = &message {
-                    self.state.borrow_mut().me = Some(welcome.peer_id);
+                    let mut state = self.state.borrow_mut();
+                    state.me = Some(welcome.peer_id);
+                    state.names_are_new |= !welcome.resumed;
                 }
                 self.post(Input::ServerSaid(message));
             }
@@ -323,161 +328,4 @@ impl Inner {
             socket.send(message);
         }
     }
-
-    fn connect(
-        self: &Rc<Self>,
-        peer: PeerId,
-        lane: u8,
-        attempt: u32,
-        begin: impl FnOnce(&PeerConnection),
-    ) {
-        let inbox = self.inbox();
-        let on_event = move |event| {
-            if let Some(inner) = inbox.0.upgrade() {
-                inner.link_event(peer, lane, attempt, event);
-            }
-        };
-        let mut state = self.state.borrow_mut();
-        match PeerConnection::new(&state.ice, on_event) {
-            Ok(connection) => {
-                begin(&connection);
-                let fresh = || Link { attempt, lanes: BTreeMap::new(), candidates: 0 };
-                let link = state.links.entry(peer).or_insert_with(fresh);
-                if link.attempt != attempt {
-                    *link = fresh();
-                }
-                link.lanes.insert(lane, connection);
-            }
-            Err(_) => self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt }),
-        }
-    }
-
-    fn link_event(self: &Rc<Self>, peer: PeerId, lane: u8, attempt: u32, event: LinkEvent) {
-        self.post(match event {
-            LinkEvent::Description(sdp) => Input::DescriptionReady { peer, lane, attempt, sdp },
-            LinkEvent::Candidate { candidate, sdp_mid } => {
-                Input::CandidateFound { peer, lane, attempt, candidate, sdp_mid }
-            }
-            LinkEvent::Opened { max_message_bytes } => {
-                Input::LinkOpened { peer, lane, max_message_bytes }
-            }
-            LinkEvent::Path(path) => Input::PathFound { peer, path },
-            LinkEvent::Control(bytes) => Input::ControlReceived { peer, bytes },
-            LinkEvent::Block(message) => {
-                let block = block_of(&message);
-                *self.arrived.borrow_mut() =
-                    Some(message.subarray(BLOCK_HEADER_BYTES as u32, message.length()));
-                Input::BlockReceived { peer, block }
-            }
-            LinkEvent::Drained => {
-                self.measure(peer, lane);
-                return;
-            }
-            LinkEvent::Closed => Input::LinkClosed { peer, attempt },
-        });
-    }
-
-    fn on_lane(&self, peer: PeerId, lane: u8, act: impl FnOnce(&PeerConnection)) {
-        let state = self.state.borrow();
-        if let Some(connection) = state.links.get(&peer).and_then(|link| link.lanes.get(&lane)) {
-            act(connection);
-        }
-    }
-
-    fn send_control(&self, peer: PeerId, message: &PeerMessage) {
-        self.on_lane(peer, 0, |connection| {
-            if connection.send_control(&message.encode()).is_err() {
-                self.link_broke(peer);
-            }
-        });
-    }
-
-    fn send_block(&self, peer: PeerId, lane: u8, block: &BlockRange) {
-        self.on_lane(peer, lane, |connection| {
-            let header = encode_block_header(block.piece, block.begin);
-            let sent =
-                self.content.bytes(block).map(|bytes| connection.send_block(&header, &bytes));
-            if !matches!(sent, Some(Ok(()))) {
-                self.link_broke(peer);
-            }
-        });
-    }
-
-    fn link_broke(&self, peer: PeerId) {
-        if let Ok(state) = self.state.try_borrow()
-            && let Some(link) = state.links.get(&peer)
-        {
-            let attempt = link.attempt;
-            self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt });
-        }
-    }
-
-    fn measure(self: &Rc<Self>, peer: PeerId, lane: u8) {
-        let mut waiting = None;
-        self.on_lane(peer, lane, |connection| waiting = Some(connection.buffered_amount()));
-        if let Some(bytes) = waiting {
-            self.post(Input::Buffered { peer, lane, bytes });
-        }
-    }
-
-    /// Seals signals one after the other, so that they leave in order.
-    fn seal(self: &Rc<Self>, to: PeerId, signal: Signal) {
-        let mut state = self.state.borrow_mut();
-        state.to_seal.push_back((to, signal));
-        if std::mem::replace(&mut state.sealing, true) {
-            return;
-        }
-        let inner = self.clone();
-        spawn_local(async move {
-            while let Some((from, to, signal, sequence, sealer)) = inner.next_to_seal() {
-                if let Ok(sealed) = sealer.seal(from, to, sequence, &signal).await {
-                    inner.tell(&ClientMessage::Signal { to, sealed });
-                }
-            }
-            inner.state.borrow_mut().sealing = false;
-        });
-    }
-
-    fn next_to_seal(&self) -> Option<(PeerId, PeerId, Signal, u64, Sealer)> {
-        let mut state = self.state.borrow_mut();
-        let from = state.me?;
-        let (to, signal) = state.to_seal.pop_front()?;
-        let sequence = state.sealer.next_sequence();
-        Some((from, to, signal, sequence, state.sealer.clone()))
-    }
-
-    /// Opens signals one after the other, so that they arrive in order. What does not open is dropped: it is
-    /// the server's doing, and the link that it was for fails by itself.
-    fn open_signal(self: &Rc<Self>, from: PeerId, sealed: SealedSignal) {
-        let mut state = self.state.borrow_mut();
-        if state.to_open.len() >= MAX_WAITING_SIGNALS {
-            return;
-        }
-        state.to_open.push_back((from, sealed));
-        let Some(mut opener) = state.opener.take() else { return };
-        let inner = self.clone();
-        spawn_local(async move {
-            loop {
-                let next = {
-                    let mut state = inner.state.borrow_mut();
-                    state.me.and_then(|me| state.to_open.pop_front().map(|next| (me, next)))
-                };
-                let Some((me, (from, sealed))) = next else { break };
-                if let Ok(signal) = opener.open(from, me, &sealed).await {
-                    inner.post(Input::SignalReceived { from, signal });
-                }
-            }
-            inner.state.borrow_mut().opener = Some(opener);
-        });
-    }
-}
-
-/// The place that a block's header names.
-fn block_of(message: &Uint8Array) -> Option<BlockRange> {
-    let mut header = [0; BLOCK_HEADER_BYTES];
-    if message.length() < BLOCK_HEADER_BYTES as u32 {
-        return None;
-    }
-    message.subarray(0, BLOCK_HEADER_BYTES as u32).copy_to(&mut header);
-    decode_block_header(&header, message.length()).ok()
 }

@@ -1,35 +1,36 @@
 //! The recipient's side: from a link to files on the person's disk.
 
+mod finished;
+mod opened_room;
+mod sentences;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use js_sys::Uint8Array;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, FileSystemDirectoryHandle, Response};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Blob, FileSystemDirectoryHandle};
 
-use super::crypto::{LinkSecrets, OwnerKey, random};
+use super::crypto::random;
 use super::error::Error;
 use super::piece_store::{PieceStore, Shelf};
 use super::save::{FinishedFile, Parcel, can_choose_folder, choose_folder, write_into};
 use super::storage::{Opened, Storage, StorageEvent, free_space, memory_capacity};
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
-use crate::archive::safe_path::{safe_paths, shown_name};
-use crate::protocol::link::ShareLink;
-use crate::protocol::manifest::Manifest;
-use crate::protocol::piece::Layout;
-use crate::protocol::rooms::RoomLinks;
+use crate::archive::safe_path::shown_name;
 use crate::swarm::status::Phase;
-use crate::swarm::{Config, Failure, Input, Role, Swarm};
+use crate::swarm::{Config, Input, Role, Swarm};
 use crate::transfer::{FileRow, ReceiveView, Saved};
+use finished::{archive_name, finished_files, spans};
+use opened_room::{OpenedRoom, open_room};
+use sentences::{Problem, failure_sentence, gone_notice};
 
 /// A recipient's side of a room; dropping it leaves the room.
 pub struct Receive(Rc<Inner>);
 
 struct Inner {
     view: RefCell<ReceiveView>,
-    room: RefCell<Option<Rc<OpenRoom>>>,
+    room: RefCell<Option<Rc<OpenedRoom>>>,
     running: RefCell<Option<Running>>,
     /// Tells a download from the one before it, whose last words may still come.
     generation: Cell<u32>,
@@ -38,27 +39,9 @@ struct Inner {
     on_change: Box<dyn Fn(ReceiveView)>,
 }
 
-/// A room whose manifest was opened and found to be the owner's.
-struct OpenRoom {
-    link: ShareLink,
-    secrets: LinkSecrets,
-    owner_key: OwnerKey,
-    manifest: Manifest,
-    layout: Layout,
-}
-
 struct Running {
     driver: SwarmDriver,
     storage: Rc<Storage>,
-}
-
-/// What went wrong, in one or two sentences.
-struct Problem(String);
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self(format!("This browser refused something that a download needs ({error})."))
-    }
 }
 
 impl Receive {
@@ -153,47 +136,6 @@ impl Receive {
     }
 }
 
-async fn open_room() -> Result<OpenRoom, Problem> {
-    let window = web_sys::window().ok_or_else(|| Problem("This is no page.".to_owned()))?;
-    let location = window.location();
-    let (path, fragment) =
-        (location.pathname().map_err(Error::from)?, location.hash().map_err(Error::from)?);
-    let link = ShareLink::from_location(&path, &fragment).map_err(|_| {
-        Problem("The link is incomplete: its end, after the #, is missing or damaged. Ask for the whole link.".to_owned())
-    })?;
-    let secrets = LinkSecrets::derive(link.link_key).await?;
-    let sealed = fetch_manifest(&window, &link).await?;
-    let (manifest, owner_key) = secrets.open_manifest(&sealed).await.map_err(|error| {
-        Problem(format!("This link does not open the room: {error}. Ask for the whole link again."))
-    })?;
-    let layout =
-        manifest.check().map_err(|error| Problem(format!("This room cannot be used: {error}.")))?;
-    Ok(OpenRoom { link, secrets, owner_key, manifest, layout })
-}
-
-async fn fetch_manifest(window: &web_sys::Window, link: &ShareLink) -> Result<Vec<u8>, Problem> {
-    let path = RoomLinks::new(&link.room_id).manifest;
-    let unreachable = |_| {
-        Problem(
-            "The server cannot be reached. Check the connection and reload the page.".to_owned(),
-        )
-    };
-    let answer = JsFuture::from(window.fetch_with_str(&path)).await.map_err(unreachable)?;
-    let answer: Response = answer.dyn_into().map_err(Error::from)?;
-    if !answer.ok() {
-        return Err(Problem(match answer.status() {
-            401 | 403 => "This room asks for a password.".to_owned(),
-            404 => "There is no such room. Check the link, or ask for a new one.".to_owned(),
-            410 => "This room is closed. Ask for a new link.".to_owned(),
-            429 => "Too many requests. Wait a minute and reload the page.".to_owned(),
-            _ => "The server has a problem. Reload the page in a while.".to_owned(),
-        }));
-    }
-    let body = answer.array_buffer().map_err(Error::from)?;
-    let body = JsFuture::from(body).await.map_err(unreachable)?;
-    Ok(Uint8Array::new(&body).to_vec())
-}
-
 fn wanted_bytes(files: &[FileRow]) -> u64 {
     files.iter().filter(|file| file.wanted).map(|file| file.bytes).sum()
 }
@@ -231,7 +173,7 @@ impl Inner {
         }
     }
 
-    fn show_room(&self, room: OpenRoom) {
+    fn show_room(&self, room: OpenedRoom) {
         let rows = room.manifest.files.iter().map(|file| FileRow {
             path: shown_name(&file.path),
             bytes: file.bytes,
@@ -288,7 +230,7 @@ impl Inner {
 
     fn start(
         self: &Rc<Self>,
-        room: Rc<OpenRoom>,
+        room: Rc<OpenedRoom>,
         wanted: &[bool],
         shelf: Shelf,
     ) -> Result<(), Problem> {
@@ -342,7 +284,7 @@ impl Inner {
         Ok(())
     }
 
-    fn storage_event(self: &Rc<Self>, room: &OpenRoom, shelf: &Shelf, event: StorageEvent) {
+    fn storage_event(self: &Rc<Self>, room: &OpenedRoom, shelf: &Shelf, event: StorageEvent) {
         match event {
             StorageEvent::Opened(Opened::OnDisk) => self.post(Input::Started),
             StorageEvent::Opened(Opened::InMemory) if shelf.bytes() > memory_capacity() => self.fail(
@@ -407,80 +349,4 @@ impl Inner {
         });
         Ok(())
     }
-}
-
-/// The parts of the store whose checksums an archive needs.
-fn spans(
-    layout: &Layout,
-    files: &[(usize, u64)],
-    gone: &BTreeSet<u32>,
-    several: bool,
-) -> Vec<(u64, u64)> {
-    if !several {
-        return Vec::new();
-    }
-    files
-        .iter()
-        .filter(|(file, _)| !gone.contains(&(*file as u32)))
-        .filter_map(|(file, offset)| Some((*offset, layout.files().get(*file)?.bytes)))
-        .collect()
-}
-
-fn finished_files(room: &OpenRoom, shelf: &Shelf, gone: &BTreeSet<u32>) -> Vec<FinishedFile> {
-    let kept: Vec<_> = shelf.files().filter(|(file, _)| !gone.contains(&(*file as u32))).collect();
-    let listed = kept.iter().filter_map(|(file, _)| room.manifest.files.get(*file));
-    let paths: Vec<&str> = listed.clone().map(|file| file.path.as_str()).collect();
-    safe_paths(&paths)
-        .into_iter()
-        .zip(listed)
-        .zip(&kept)
-        .map(|((path, file), (_, offset))| FinishedFile {
-            path,
-            offset: *offset,
-            bytes: file.bytes,
-        })
-        .collect()
-}
-
-/// The folder's name if all files are in one, else the site's.
-fn archive_name(files: &[FinishedFile]) -> String {
-    let top = |file: &FinishedFile| file.path.split_once('/').map(|(top, _)| top.to_owned());
-    let first = files.first().and_then(top);
-    match first.filter(|first| files.iter().all(|file| top(file).as_ref() == Some(first))) {
-        Some(folder) => format!("{folder}.zip"),
-        None => "transfer4me.zip".to_owned(),
-    }
-}
-
-fn gone_notice(view: &ReceiveView) -> Option<String> {
-    let files = view.files.as_ref()?;
-    let names: Vec<&str> = view
-        .status
-        .gone_files
-        .iter()
-        .filter_map(|file| files.get(*file as usize))
-        .map(|row| row.path.as_str())
-        .collect();
-    let (first, more) = (names.first()?, names.len() - 1);
-    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Some(format!(
-        "{first}{others} changed or vanished on the sender's disk and cannot be downloaded."
-    ))
-}
-
-fn failure_sentence(failure: Failure) -> String {
-    match failure {
-        Failure::Stopped => "The sender stopped sharing. Ask for a new link if you still need the files.",
-        Failure::Expired => "The room has reached its end. Ask for a new link.",
-        Failure::Removed => "The sender removed you from this room.",
-        Failure::Replaced => "This room was opened in another tab of this browser; go on there.",
-        Failure::Refused => "The room does not let this page in. Reload the page; if it asks for a password, type it again.",
-        Failure::Full => "The room is full. Try again later.",
-        Failure::Version => "The site was updated. Reload this page.",
-        Failure::Unreachable => "No connection to the sender came about. A firewall on one side may block direct connections; try another network.",
-        Failure::Corrupt => "What arrived is not what the sender signed, again and again. Nothing wrong was saved; ask the sender for a new link.",
-        Failure::AllGone => "The files changed or vanished on the sender's disk, so they cannot be downloaded. Ask the sender to share them again.",
-        Failure::Storage => "This browser cannot store any more: the disk, or the part of it that the site may use, is full. Free some space and try again.",
-    }
-    .to_owned()
 }

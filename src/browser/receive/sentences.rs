@@ -1,0 +1,49 @@
+//! What a recipient's page says when something went wrong.
+
+use crate::browser::error::Error;
+use crate::swarm::Failure;
+use crate::transfer::ReceiveView;
+
+/// What went wrong, in one or two sentences.
+pub struct Problem(pub String);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(format!("This browser refused something that a download needs ({error})."))
+    }
+}
+
+/// Names the files that can no longer be had.
+pub fn gone_notice(view: &ReceiveView) -> Option<String> {
+    let files = view.files.as_ref()?;
+    let names: Vec<&str> = view
+        .status
+        .gone_files
+        .iter()
+        .filter_map(|file| files.get(*file as usize))
+        .map(|row| row.path.as_str())
+        .collect();
+    let (first, more) = (names.first()?, names.len() - 1);
+    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!(
+        "{first}{others} changed or vanished on the sender's disk and cannot be downloaded."
+    ))
+}
+
+/// Why a download failed, and what to do.
+pub fn failure_sentence(failure: Failure) -> String {
+    match failure {
+        Failure::Stopped => "The sender stopped sharing. Ask for a new link if you still need the files.",
+        Failure::Expired => "The room has reached its end. Ask for a new link.",
+        Failure::Removed => "The sender removed you from this room.",
+        Failure::Replaced => "This room was opened in another tab of this browser; go on there.",
+        Failure::Refused => "The room does not let this page in. Reload the page; if it asks for a password, type it again.",
+        Failure::Full => "The room is full. Try again later.",
+        Failure::Version => "The site was updated. Reload this page.",
+        Failure::Unreachable => "No connection to the sender came about. A firewall on one side may block direct connections; try another network.",
+        Failure::Corrupt => "What arrived is not what the sender signed, again and again. Nothing wrong was saved; ask the sender for a new link.",
+        Failure::AllGone => "The files changed or vanished on the sender's disk, so they cannot be downloaded. Ask the sender to share them again.",
+        Failure::Storage => "This browser cannot store any more: the disk, or the part of it that the site may use, is full. Free some space and try again.",
+    }
+    .to_owned()
+}

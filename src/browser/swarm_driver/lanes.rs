@@ -1,0 +1,123 @@
+//! Links and their lanes: what the machine says is done to them, and what they tell is handed in.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use js_sys::Uint8Array;
+
+use super::{Inner, Link};
+use crate::browser::peer_connection::{LinkEvent, PeerConnection};
+use crate::protocol::id::PeerId;
+use crate::protocol::peer_wire::{
+    BLOCK_HEADER_BYTES, PeerMessage, decode_block_header, encode_block_header,
+};
+use crate::protocol::piece::BlockRange;
+use crate::swarm::Input;
+
+impl Inner {
+    pub(super) fn connect(
+        self: &Rc<Self>,
+        peer: PeerId,
+        lane: u8,
+        attempt: u32,
+        begin: impl FnOnce(&PeerConnection),
+    ) {
+        let inbox = self.inbox();
+        let on_event = move |event| {
+            if let Some(inner) = inbox.0.upgrade() {
+                inner.link_event(peer, lane, attempt, event);
+            }
+        };
+        let mut state = self.state.borrow_mut();
+        match PeerConnection::new(&state.ice, on_event) {
+            Ok(connection) => {
+                begin(&connection);
+                let fresh = || Link { attempt, lanes: BTreeMap::new(), candidates: 0 };
+                let link = state.links.entry(peer).or_insert_with(fresh);
+                if link.attempt != attempt {
+                    *link = fresh();
+                }
+                link.lanes.insert(lane, connection);
+            }
+            Err(_) => self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt }),
+        }
+    }
+
+    fn link_event(self: &Rc<Self>, peer: PeerId, lane: u8, attempt: u32, event: LinkEvent) {
+        self.post(match event {
+            LinkEvent::Description(sdp) => Input::DescriptionReady { peer, lane, attempt, sdp },
+            LinkEvent::Candidate { candidate, sdp_mid } => {
+                Input::CandidateFound { peer, lane, attempt, candidate, sdp_mid }
+            }
+            LinkEvent::Opened { max_message_bytes } => {
+                Input::LinkOpened { peer, lane, max_message_bytes }
+            }
+            LinkEvent::Path(path) => Input::PathFound { peer, path },
+            LinkEvent::Control(bytes) => Input::ControlReceived { peer, bytes },
+            LinkEvent::Block(message) => {
+                let block = block_of(&message);
+                *self.arrived.borrow_mut() =
+                    Some(message.subarray(BLOCK_HEADER_BYTES as u32, message.length()));
+                Input::BlockReceived { peer, block }
+            }
+            LinkEvent::Drained => {
+                self.measure(peer, lane);
+                return;
+            }
+            LinkEvent::Closed => Input::LinkClosed { peer, attempt },
+        });
+    }
+
+    pub(super) fn on_lane(&self, peer: PeerId, lane: u8, act: impl FnOnce(&PeerConnection)) {
+        let state = self.state.borrow();
+        if let Some(connection) = state.links.get(&peer).and_then(|link| link.lanes.get(&lane)) {
+            act(connection);
+        }
+    }
+
+    pub(super) fn send_control(&self, peer: PeerId, message: &PeerMessage) {
+        self.on_lane(peer, 0, |connection| {
+            if connection.send_control(&message.encode()).is_err() {
+                self.link_broke(peer);
+            }
+        });
+    }
+
+    pub(super) fn send_block(&self, peer: PeerId, lane: u8, block: &BlockRange) {
+        self.on_lane(peer, lane, |connection| {
+            let header = encode_block_header(block.piece, block.begin);
+            let sent =
+                self.content.bytes(block).map(|bytes| connection.send_block(&header, &bytes));
+            if !matches!(sent, Some(Ok(()))) {
+                self.link_broke(peer);
+            }
+        });
+    }
+
+    fn link_broke(&self, peer: PeerId) {
+        if let Ok(state) = self.state.try_borrow()
+            && let Some(link) = state.links.get(&peer)
+        {
+            let attempt = link.attempt;
+            self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt });
+        }
+    }
+
+    pub(super) fn measure(self: &Rc<Self>, peer: PeerId, lane: u8) {
+        let mut waiting = None;
+        self.on_lane(peer, lane, |connection| waiting = Some(connection.buffered_amount()));
+        if let Some(bytes) = waiting {
+            self.post(Input::Buffered { peer, lane, bytes });
+        }
+    }
+}
+
+/// The place that a block's header names.
+fn block_of(message: &Uint8Array) -> Option<BlockRange> {
+    let mut header = [0; BLOCK_HEADER_BYTES];
+    if message.length() < BLOCK_HEADER_BYTES as u32 {
+        return None;
+    }
+    message.subarray(0, BLOCK_HEADER_BYTES as u32).copy_to(&mut header);
+    decode_block_header(&header, message.length()).ok()
+}

@@ -1,0 +1,85 @@
+//! What a [`super::Room`] is told and what it asks for.
+
+use crate::protocol::id::ResumeToken;
+use crate::protocol::rooms::Topology;
+use crate::protocol::signalling::{ClientMessage, CloseReason, Have, IceServer, ServerMessage};
+
+/// What the operator and the room's owner set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Members at once, the owner included.
+    pub max_peers: usize,
+    /// Who serves whom.
+    pub topology: Topology,
+    /// Passed to each member.
+    pub ice_servers: Vec<IceServer>,
+    /// Passed to each member.
+    pub trickle_ice: bool,
+}
+
+/// One WebSocket, as the driver numbers them. A member may have several, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u64);
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A socket's first message was a `join`, and its tokens and ticket were right.
+    Joined {
+        /// Which socket.
+        socket: SocketId,
+        /// It proved to be the owner.
+        owner: bool,
+        /// How much it holds.
+        have: Have,
+        /// What it showed, if it says that it was here before.
+        resume_token: Option<ResumeToken>,
+        /// Fresh randomness: its token for next time, if it turns out to be new.
+        fresh_token: ResumeToken,
+    },
+    /// A joined socket sent a message. A second `join` is refused.
+    Received {
+        /// Which socket.
+        socket: SocketId,
+        /// What it said.
+        message: ClientMessage,
+    },
+    /// A socket closed, from whichever side.
+    Disconnected {
+        /// Which socket.
+        socket: SocketId,
+    },
+    /// The room is over.
+    Ended {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The time of [`Room::poll_timeout`] has come.
+    Timeout,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Queue this for that socket; if its queue is full, close it instead.
+    Send {
+        /// Which socket.
+        socket: SocketId,
+        /// What to say.
+        message: ServerMessage,
+    },
+    /// Close this socket once what was queued is sent. Nothing more is heard of it: no `Disconnected` is needed.
+    Close {
+        /// Which socket.
+        socket: SocketId,
+    },
+}
+
+/// What anyone may know of a room now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauge {
+    /// Members with an open socket.
+    pub members: u32,
+    /// Of those, the ones that hold every piece.
+    pub seeds: u32,
+}

@@ -1,0 +1,346 @@
+//! What a [`super::Swarm`] is told and what it asks for.
+
+use crate::protocol::id::{PeerId, ResumeToken};
+use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
+use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
+use crate::protocol::signalling::{
+    ClientMessage, Have, IceServer, PathKind, ServerMessage, Signal,
+};
+
+/// What a swarm is made for.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cut of the room's content.
+    pub layout: Layout,
+    /// What this browser does in the room.
+    pub role: Role,
+    /// For the spread of attempts to come back.
+    pub rng_seed: u64,
+}
+
+/// What a browser does in a room.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// Holds the files on its disk and signs for them.
+    Owner,
+    /// Fetches some of the files.
+    Recipient {
+        /// Whether it wants each file, by number.
+        wanted_files: Vec<bool>,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The person asked to begin: the owner to share, the recipient to download.
+    Started,
+    /// The signalling socket is open.
+    SocketOpened,
+    /// The signalling socket closed, or did not open.
+    SocketClosed,
+    /// The server said something. Signals come opened, as [`Input::SignalReceived`].
+    ServerSaid(ServerMessage),
+    /// A peer's signal was opened and is authentic.
+    SignalReceived {
+        /// Who sent it.
+        from: PeerId,
+        /// What it says.
+        signal: Signal,
+    },
+    /// The description that was asked for is ready and set locally.
+    DescriptionReady {
+        /// For whom.
+        peer: PeerId,
+        /// Of which connection.
+        lane: u8,
+        /// Of which attempt.
+        attempt: u32,
+        /// RFC 8866.
+        sdp: String,
+    },
+    /// The browser found one more way to be reached.
+    CandidateFound {
+        /// For whom.
+        peer: PeerId,
+        /// Of which connection.
+        lane: u8,
+        /// Of which attempt.
+        attempt: u32,
+        /// `candidate:` line.
+        candidate: String,
+        /// Its media section.
+        sdp_mid: Option<String>,
+    },
+    /// All channels of a connection are open.
+    LinkOpened {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection.
+        lane: u8,
+        /// Bytes of the largest message that the remote takes.
+        max_message_bytes: u32,
+    },
+    /// A connection failed or closed.
+    LinkClosed {
+        /// To whom.
+        peer: PeerId,
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// The browser knows how bytes travel.
+    PathFound {
+        /// To whom.
+        peer: PeerId,
+        /// How.
+        path: PathKind,
+    },
+    /// A control message came.
+    ControlReceived {
+        /// From whom.
+        peer: PeerId,
+        /// The whole message.
+        bytes: Vec<u8>,
+    },
+    /// A block came. The driver holds its payload until it is told what to do with it, in the same drain.
+    BlockReceived {
+        /// From whom.
+        peer: PeerId,
+        /// Its place, as its header says; `None` if there is no sound header.
+        block: Option<BlockRange>,
+    },
+    /// Blocks were handed to a channel, or it drained: this many bytes wait in it now.
+    Buffered {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection.
+        lane: u8,
+        /// `bufferedAmount`.
+        bytes: u64,
+    },
+    /// The owner's signature of a record was checked.
+    RecordChecked {
+        /// Who sent it.
+        peer: PeerId,
+        /// First piece that it covers.
+        first: PieceIndex,
+        /// How many.
+        count: u32,
+        /// Whether the signature is the owner's.
+        authentic: bool,
+    },
+    /// A piece was compared with its record, and stored if it matches.
+    PieceChecked {
+        /// Which.
+        piece: PieceIndex,
+        /// Whether it matches.
+        matches: bool,
+    },
+    /// A piece is in memory and can be sent, and a record covers it.
+    PieceLoaded {
+        /// Which.
+        piece: PieceIndex,
+        /// First piece of the record.
+        record_first: PieceIndex,
+        /// Pieces of the record.
+        record_count: u32,
+    },
+    /// A piece cannot be read, because its file changed or vanished.
+    PieceUnreadable {
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// The store cannot take any more.
+    StorageFailed,
+    /// The recipient pauses, or the owner stops serving for a while.
+    Paused(bool),
+    /// The owner sends a recipient away.
+    RemovalAsked {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// The person gives up, or the page goes.
+    Left,
+    /// The time of [`Swarm::poll_timeout`] has come.
+    Timeout,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Open the signalling socket.
+    OpenSocket,
+    /// Close the signalling socket.
+    CloseSocket,
+    /// Send `join` with the tokens that the driver holds.
+    Join {
+        /// Of the place held before, if any.
+        resume_token: Option<ResumeToken>,
+        /// How much is here.
+        have: Have,
+    },
+    /// Send this to the server.
+    Tell(ClientMessage),
+    /// Seal this and send it.
+    Signal {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        signal: Signal,
+    },
+    /// Use this for connections made from now on.
+    UseIce {
+        /// `RTCConfiguration.iceServers`.
+        servers: Vec<IceServer>,
+        /// Whether candidates travel one by one.
+        trickle: bool,
+    },
+    /// Make a connection and an offer.
+    Offer {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection of the link.
+        lane: u8,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Make a connection and an answer to this offer.
+    Answer {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection of the link.
+        lane: u8,
+        /// Which attempt.
+        attempt: u32,
+        /// The offer.
+        sdp: String,
+    },
+    /// The answer to an offer came.
+    AcceptAnswer {
+        /// From whom.
+        peer: PeerId,
+        /// Which connection of the link.
+        lane: u8,
+        /// The answer.
+        sdp: String,
+    },
+    /// One more way to reach the peer.
+    AddCandidate {
+        /// From whom.
+        peer: PeerId,
+        /// Which connection of the link.
+        lane: u8,
+        /// `candidate:` line.
+        candidate: String,
+        /// Its media section.
+        sdp_mid: Option<String>,
+    },
+    /// Send a control message.
+    SendControl {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        message: PeerMessage,
+    },
+    /// Send the record that covers a piece.
+    SendRecord {
+        /// To whom.
+        peer: PeerId,
+        /// Which piece.
+        piece: PieceIndex,
+    },
+    /// Send a block of a loaded piece, then hand in [`Input::Buffered`].
+    SendBlock {
+        /// To whom.
+        peer: PeerId,
+        /// Over which connection.
+        lane: u8,
+        /// Which bytes.
+        block: BlockRange,
+    },
+    /// Put the block that just came into its piece.
+    KeepBlock {
+        /// Its place.
+        block: BlockRange,
+    },
+    /// Check the owner's signature of a record; keep the record if it is sound.
+    CheckRecord {
+        /// Who sent it.
+        peer: PeerId,
+        /// The record.
+        record: PieceRecord,
+    },
+    /// Compare a piece with its record and store it if it matches.
+    CheckPiece {
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// Forget the parts of a piece that came so far.
+    DiscardPiece {
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// Read a piece, sign for it if that was not done, and keep it in memory.
+    LoadPiece {
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// Drop a piece from memory.
+    UnloadPiece {
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// End the link to a peer.
+    Disconnect {
+        /// To whom.
+        peer: PeerId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Everything wanted is stored: save it.
+    Save,
+    /// It is over; nothing more will be done.
+    Fail(Failure),
+}
+
+/// Why a link ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing is left to do.
+    Done,
+    /// It failed, stalled or did not come about.
+    Lost,
+    /// The server said so.
+    Revoked,
+    /// The peer broke the protocol.
+    Misbehaved,
+    /// The peer sent a piece that the owner did not sign.
+    BadPiece,
+}
+
+/// Why it is over. Views turn each into a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The owner stopped sharing.
+    Stopped,
+    /// The room reached its end.
+    Expired,
+    /// The owner sent this page away.
+    Removed,
+    /// Another page took this one's place.
+    Replaced,
+    /// The server does not let this page in.
+    Refused,
+    /// The room is full.
+    Full,
+    /// This page is of another version than the server.
+    Version,
+    /// No connection came about in several attempts.
+    Unreachable,
+    /// What is sent does not match what the owner signed, again and again.
+    Corrupt,
+    /// Every file that was wanted changed or vanished on the owner's disk.
+    AllGone,
+    /// The disk is full or the browser refuses to store more.
+    Storage,
+}
