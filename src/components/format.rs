@@ -20,7 +20,7 @@ pub fn size(bytes: u64) -> String {
         name = larger;
     }
     let tenths = rounded(bytes, unit, 10);
-    if tenths < 100 && tenths % 10 != 0 {
+    if tenths < 100 && !tenths.is_multiple_of(10) {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
     } else {
         format!("{} {name}", rounded(bytes, unit, 1))
@@ -38,7 +38,7 @@ pub fn exact_size(bytes: u64) -> String {
     let digits = bytes.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 6);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

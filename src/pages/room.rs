@@ -37,7 +37,6 @@ fn Room(room: RoomSummary) -> impl IntoView {
         <Title text=format!("{what}, {} – Transfer4me", format::size(room.total_bytes)) />
         <h1>{format!("{what} for you")}</h1>
         <Facts room=room.clone() />
-        <p class="hint until">"The link works until " {format::utc_time(room.expires_at)} "."</p>
         <noscript>
             <p class="notice problem">
                 "JavaScript is switched off in this browser. It is needed to receive files, because your browser "
@@ -77,6 +76,7 @@ fn Facts(room: RoomSummary) -> impl IntoView {
             <li title=format::exact_size(room.total_bytes)>{format::size(room.total_bytes)}</li>
             <li>{kind}</li>
             {password.map(|text| view! { <li>{text}</li> })}
+            <li class="until">"Works until " {format::utc_time(room.expires_at)}</li>
             <li class="presence" class:online=online>{presence}</li>
         </ul>
     }

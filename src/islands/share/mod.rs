@@ -123,10 +123,10 @@ fn keep_page_in_step(sharing: RwSignal<ShareView>, in_room: Memo<bool>, heading:
     let active = Memo::new(move |_| sharing.with(downloading));
     Effect::new(move |before: Option<(bool, bool)>| {
         let now = (in_room.get(), over.get());
-        if before.is_some_and(|before| before != now) {
-            if let Some(heading) = heading.get_untracked() {
-                page::focus(&heading);
-            }
+        if before.is_some_and(|before| before != now)
+            && let Some(heading) = heading.get_untracked()
+        {
+            page::focus(&heading);
         }
         now
     });
