@@ -95,10 +95,7 @@ const ATTACKS: Record<string, () => void> = {
 for (const [attack, spoil] of Object.entries(ATTACKS)) {
   test(`${attack}: the download still ends right`, async ({ folder, visitor, recipient }) => {
     const file = await makeFile(folder, "target.bin", 6_000_001);
-    const owner = await visitor();
-    await owner.page.context().addInitScript(helpers);
-    await owner.page.context().addInitScript(spoil);
-    await owner.page.reload();
+    const owner = await visitor({ initScript: [helpers, spoil] });
     await owner.chooseFiles.setInputFiles([file.path]);
     const one = await recipient(await owner.share());
 
@@ -111,17 +108,17 @@ for (const [attack, spoil] of Object.entries(ATTACKS)) {
 
 test("a sender who never stops lying ends nothing but its own share", async ({ folder, visitor, recipient }) => {
   const file = await makeFile(folder, "never.bin", 3_000_000);
-  const owner = await visitor();
-  await owner.page.context().addInitScript(() => {
-    const original = RTCDataChannel.prototype.send as unknown as Send;
-    RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
-      const view = data as ArrayBuffer | Uint8Array<ArrayBuffer>;
-      const bytes = new Uint8Array(view instanceof ArrayBuffer ? view.slice(0) : view.slice());
-      if (this.label === "blocks") bytes[bytes.length - 1]! ^= 0xff;
-      return original.call(this, bytes);
-    } as typeof RTCDataChannel.prototype.send;
+  const owner = await visitor({
+    initScript: () => {
+      const original = RTCDataChannel.prototype.send as unknown as Send;
+      RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
+        const view = data as ArrayBuffer | Uint8Array<ArrayBuffer>;
+        const bytes = new Uint8Array(view instanceof ArrayBuffer ? view.slice(0) : view.slice());
+        if (this.label === "blocks") bytes[bytes.length - 1]! ^= 0xff;
+        return original.call(this, bytes);
+      } as typeof RTCDataChannel.prototype.send;
+    },
   });
-  await owner.page.reload();
   await owner.chooseFiles.setInputFiles([file.path]);
   const one = await recipient(await owner.share());
   let saved = false;
