@@ -1,6 +1,6 @@
 # Everything is done by cargo xtask; these are its short names.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test lint bench-transfer bench-table cargo
+.PHONY: help run dev build test lint bench-transfer bench-table bench-large cargo
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -22,6 +22,9 @@ lint: cargo ## formatting, lints, documentation
 
 bench-transfer: cargo ## throughput beside that of a bare data channel
 	@cargo xtask bench throughput
+
+bench-large: cargo ## 2 GiB, and 10,000 files: time and memory
+	@cargo xtask bench large
 
 bench-table: cargo ## the table of sizes and recipients of the 2016 report
 	@cargo xtask bench table_2016
