@@ -1,5 +1,6 @@
 //! What can be done now.
 
+use leptos::either::EitherOf4;
 use leptos::prelude::*;
 
 use super::{Download, Stage};
@@ -12,10 +13,10 @@ pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> im
     view! {
         <div class="receive-actions">
             {move || match stage.get() {
-                Stage::Ready => view! { <Start download=download /> }.into_any(),
-                Stage::Running => view! { <Running download=download phase=phase /> }.into_any(),
-                Stage::Done => view! { <Done download=download /> }.into_any(),
-                Stage::Failed => view! { <Again download=download /> }.into_any(),
+                Stage::Ready => EitherOf4::A(view! { <Start download=download /> }),
+                Stage::Running => EitherOf4::B(view! { <Running download=download phase=phase /> }),
+                Stage::Done => EitherOf4::C(view! { <Done download=download /> }),
+                Stage::Failed => EitherOf4::D(view! { <Again download=download /> }),
             }}
         </div>
     }

@@ -1,5 +1,6 @@
 //! What the room offers, each to be left out.
 
+use leptos::either::Either;
 use leptos::prelude::*;
 
 use super::{Download, Stage};
@@ -20,7 +21,7 @@ pub fn Files(download: Download, stage: Memo<Stage>, file_count: u32) -> impl In
         Memo::new(move |_| download.files.with(|files| files.as_ref().map(|files| files.len())));
     let list = move || {
         let Some(count) = count.get() else {
-            return view! { <Skeleton rows=(file_count as usize).min(VISIBLE) /> }.into_any();
+            return Either::Left(view! { <Skeleton rows=(file_count as usize).min(VISIBLE) /> });
         };
         let listed = if all.get() { count } else { count.min(LISTED) };
         let rows = download.files.with_untracked(|files| {
@@ -28,12 +29,11 @@ pub fn Files(download: Download, stage: Memo<Stage>, file_count: u32) -> impl In
             let row = |(index, file)| row(download, stage, index, file, count > 1);
             files.iter().take(listed).enumerate().map(row).collect_view()
         });
-        view! {
+        Either::Right(view! {
             <ul class="files" role="list" aria-label="Files">
                 {rows}
             </ul>
-        }
-        .into_any()
+        })
     };
     let more = move || {
         let count = count.get().filter(|count| *count > LISTED && !all.get())?;
@@ -107,9 +107,10 @@ fn row(
             />
         };
         let name = view! { <label class="file-name" for=id title=file.path.clone()>{name}</label> };
-        (Some(checkbox), name.into_any())
+        (Some(checkbox), Either::Left(name))
     } else {
-        (None, view! { <span class="file-name" title=file.path.clone()>{name}</span> }.into_any())
+        let name = view! { <span class="file-name" title=file.path.clone()>{name}</span> };
+        (None, Either::Right(name))
     };
     view! {
         <li class="file" class:missing=move || gone.get()>

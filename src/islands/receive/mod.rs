@@ -9,6 +9,7 @@ mod progress;
 
 use std::sync::Arc;
 
+use leptos::either::Either;
 use leptos::html::Section;
 use leptos::prelude::*;
 
@@ -117,7 +118,7 @@ pub fn Receive(
     });
     keep_page_in_step(download, phase, stage, section);
     move || match support.get() {
-        Support::Full => view! {
+        Support::Full => Either::Left(view! {
             <section class="receive" aria-label="Download" tabindex="-1" node_ref=section>
                 <Files download=download stage=stage file_count=file_count />
                 <Problem text=download.problem />
@@ -125,9 +126,8 @@ pub fn Receive(
                 <Progress download=download phase=phase stage=stage />
                 <Actions download=download phase=phase stage=stage />
             </section>
-        }
-        .into_any(),
-        support => view! { <Unsupported support=support /> }.into_any(),
+        }),
+        support => Either::Right(view! { <Unsupported support=support /> }),
     }
 }
 

@@ -7,6 +7,7 @@ mod stop;
 
 use std::sync::Arc;
 
+use leptos::either::EitherOf3;
 use leptos::html::H1;
 use leptos::prelude::*;
 
@@ -89,14 +90,15 @@ pub fn Share() -> impl IntoView {
         <h1 node_ref=heading tabindex="-1">{move || title(in_room.get(), sharing)}</h1>
         {move || {
             if support.get() != Support::Full {
-                view! { <Unsupported support=support.get() /> }.into_any()
+                EitherOf3::A(view! { <Unsupported support=support.get() /> })
             } else if in_room.get() {
-                view! { <SenderRoom handles=handles sharing=sharing chosen=chosen /> }.into_any()
+                EitherOf3::B(view! { <SenderRoom handles=handles sharing=sharing chosen=chosen /> })
             } else {
-                view! {
-                    <Chooser handles=handles chosen=chosen busy=busy failed=problem on_create=create />
-                }
-                    .into_any()
+                EitherOf3::C(
+                    view! {
+                        <Chooser handles=handles chosen=chosen busy=busy failed=problem on_create=create />
+                    },
+                )
             }
         }}
     }

@@ -1,5 +1,6 @@
 //! The sender's room: the link to pass on, and how the share goes.
 
+use leptos::either::Either;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::js_sys::{Date, Function, Object, Reflect};
@@ -18,8 +19,8 @@ use crate::transfer::ShareView;
 pub fn SenderRoom(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> impl IntoView {
     let ended = Memo::new(move |_| sharing.with(|view| view.ended.clone()));
     move || match ended.get() {
-        Some(reason) => view! { <Ended reason=reason /> }.into_any(),
-        None => view! { <Running handles=handles sharing=sharing chosen=chosen /> }.into_any(),
+        Some(reason) => Either::Left(view! { <Ended reason=reason /> }),
+        None => Either::Right(view! { <Running handles=handles sharing=sharing chosen=chosen /> }),
     }
 }
 
