@@ -29,6 +29,9 @@ bench-large: cargo ## 2 GiB, and 10,000 files: time and memory
 bench-table: cargo ## the table of sizes and recipients of the 2016 report
 	@cargo xtask bench table_2016
 
+bench-large: cargo ## large rooms, and the memory that they take
+	@cargo xtask bench large
+
 cargo:
 	@command -v cargo >/dev/null || { \
 	  echo "Rust is needed and cargo was not found: install it with rustup (rustup.rs), then open a new shell." >&2; \
