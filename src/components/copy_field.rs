@@ -4,6 +4,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::later::text as words;
 use crate::transfer;
 
 /// How the last press of the button ended.
@@ -64,12 +65,12 @@ pub fn CopyField(
                     readonly
                     spellcheck="false"
                     autocomplete="off"
-                    prop:value=move || text.get()
+                    prop:value=text
                     on:focus=move |_| select()
                 />
                 <button type="button" class="button" on:click=copy>{button}</button>
             </div>
-            <p class="copy-field-result" aria-live="polite">{move || copying.get().words()}</p>
+            <p class="copy-field-result" aria-live="polite">{words(move || copying.get().words().to_owned())}</p>
         </div>
     }
 }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::later::{later, slot};
+
 /// An alert that holds `text`, or nothing.
 #[component]
 pub fn Problem(
@@ -10,6 +12,9 @@ pub fn Problem(
     text: Signal<Option<String>>,
 ) -> impl IntoView {
     view! {
-        {move || text.get().map(|text| view! { <p class="notice problem" role="alert">{text}</p> })}
+        {slot(move || {
+            let text = text.get()?;
+            Some(later(move || view! { <p class="notice problem" role="alert">{text}</p> }))
+        })}
     }
 }

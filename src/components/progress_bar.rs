@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::later::text as words;
+
 /// A bar. It is drawn with an SVG attribute, because the page's policy forbids style attributes.
 #[component]
 pub fn ProgressBar(
@@ -21,8 +23,8 @@ pub fn ProgressBar(
             aria-label=label
             aria-valuemin="0"
             aria-valuemax="100"
-            aria-valuenow=move || (permille.get() / 10).to_string()
-            aria-valuetext=move || text.get()
+            aria-valuenow=words(move || (permille.get() / 10).to_string())
+            aria-valuetext=text
         >
             <BarFill permille=permille />
         </div>
@@ -42,7 +44,7 @@ pub fn BarFill(
     };
     view! {
         <svg class="bar-fill" aria-hidden="true">
-            <rect width=width height="100%" />
+            <rect width=words(width) height="100%" />
         </svg>
     }
 }

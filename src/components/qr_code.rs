@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use leptos::prelude::*;
 use qrcodegen::{QrCode, QrCodeEcc};
 
+use super::later::{later, slot};
+
 /// Modules of white around the code, which readers need to find it (ISO/IEC 18004).
 const QUIET_ZONE: i32 = 4;
 
@@ -15,21 +17,23 @@ pub fn QrImage(
     #[prop(into)]
     text: Signal<Option<String>>,
 ) -> impl IntoView {
-    move || {
+    slot(move || {
         let (side, path) = text.with(|text| outline(text.as_deref()?))?;
-        Some(view! {
-            <svg
-                class="qr"
-                role="img"
-                aria-label="QR code"
-                viewBox=format!("0 0 {side} {side}")
-                shape-rendering="crispEdges"
-            >
-                <path class="qr-paper" d=format!("M0 0h{side}v{side}h-{side}z") />
-                <path class="qr-ink" d=path />
-            </svg>
-        })
-    }
+        Some(later(move || {
+            view! {
+                <svg
+                    class="qr"
+                    role="img"
+                    aria-label="QR code"
+                    viewBox=format!("0 0 {side} {side}")
+                    shape-rendering="crispEdges"
+                >
+                    <path class="qr-paper" d=format!("M0 0h{side}v{side}h-{side}z") />
+                    <path class="qr-ink" d=path />
+                </svg>
+            }
+        }))
+    })
 }
 
 /// Side length with the quiet zone, and one SVG path over all dark modules, a run of them at a time.

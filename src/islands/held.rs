@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::components::later::watch;
+
 /// A place for an object of the seam. The server has the place and nothing in it: a value in `LocalStorage`
 /// ends the request that drops it on another thread than it was made on.
 pub struct Held<T: 'static>(StoredValue<Option<Place<T>>>);
@@ -22,7 +24,7 @@ impl<T> Held<T> {
         let held = StoredValue::new(None);
         // Made here and not in `put`: what a handler makes belongs to the view that the handler is in, and goes
         // with it. Effects run in the order in which they were made, so this is before any other.
-        Effect::new(move |_| held.set_value(Some(StoredValue::new_local(None))));
+        watch(move || held.set_value(Some(StoredValue::new_local(None))));
         Self(held)
     }
 

@@ -1,9 +1,9 @@
 //! What can be done now.
 
-use leptos::either::EitherOf4;
 use leptos::prelude::*;
 
 use super::{Download, Stage};
+use crate::components::later::{later, slot, text, when};
 use crate::swarm::status::Phase;
 use crate::transfer::{Receive, Saved};
 
@@ -12,12 +12,15 @@ use crate::transfer::{Receive, Saved};
 pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> impl IntoView {
     view! {
         <div class="receive-actions">
-            {move || match stage.get() {
-                Stage::Ready => EitherOf4::A(view! { <Start download=download /> }),
-                Stage::Running => EitherOf4::B(view! { <Running download=download phase=phase /> }),
-                Stage::Done => EitherOf4::C(view! { <Done download=download /> }),
-                Stage::Failed => EitherOf4::D(view! { <Again download=download /> }),
-            }}
+            {move || (stage.get() == Stage::Ready).then(|| view! { <Start download=download /> })}
+            {slot(move || {
+                Some(match stage.get() {
+                    Stage::Ready => return None,
+                    Stage::Running => later(move || view! { <Running download=download phase=phase /> }),
+                    Stage::Done => later(move || view! { <Done download=download /> }),
+                    Stage::Failed => later(move || view! { <Again download=download /> }),
+                })
+            })}
         </div>
     }
 }
@@ -29,23 +32,13 @@ fn Start(download: Download) -> impl IntoView {
             files.as_ref().map_or(0, |files| files.iter().filter(|file| file.wanted).count())
         })
     });
-    let nothing = move || wanted.get() == 0;
+    let nothing = when(move || wanted.get() == 0);
     let many = Memo::new(move |_| {
         download.files.with(|files| files.as_ref().is_some_and(|files| files.len() > 1))
     });
     let folder = move || {
-        (download.can_choose_folder.get() && many.get()).then(|| {
-            view! {
-                <button
-                    type="button"
-                    class="button"
-                    disabled=nothing
-                    on:click=move |_| download.receive.with(Receive::download_into_folder)
-                >
-                    "Download into a folder…"
-                </button>
-            }
-        })
+        (download.can_choose_folder.get() && many.get())
+            .then(|| later(move || view! { <IntoFolder download=download nothing=nothing /> }))
     };
     view! {
         <div class="actions">
@@ -57,8 +50,22 @@ fn Start(download: Download) -> impl IntoView {
             >
                 "Download"
             </button>
-            {folder}
+            {slot(folder)}
         </div>
+    }
+}
+
+#[component]
+fn IntoFolder(download: Download, nothing: Signal<bool>) -> impl IntoView {
+    view! {
+        <button
+            type="button"
+            class="button"
+            disabled=nothing
+            on:click=move |_| download.receive.with(Receive::download_into_folder)
+        >
+            "Download into a folder…"
+        </button>
     }
 }
 
@@ -71,8 +78,8 @@ fn Running(download: Download, phase: Memo<Phase>) -> impl IntoView {
     };
     view! {
         <div class="actions">
-            <button type="button" class="button" class:primary=move || paused.get() on:click=toggle>
-                {move || if paused.get() { "Resume" } else { "Pause" }}
+            <button type="button" class="button" class:primary=when(move || paused.get()) on:click=toggle>
+                {text(move || if paused.get() { "Resume" } else { "Pause" }.to_owned())}
             </button>
             <button type="button" class="button" on:click=move |_| download.receive.with(Receive::cancel)>
                 "Cancel"
@@ -96,7 +103,7 @@ fn Done(download: Download) -> impl IntoView {
         download.receive.with(Receive::save_again);
     };
     view! {
-        <p class="saved" aria-live="polite">{where_to}</p>
+        <p class="saved" aria-live="polite">{text(where_to)}</p>
         <p class="saved-again">
             <a href="#" on:click=save>"Save again"</a>
         </p>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::{Download, Stage};
 use crate::components::format;
+use crate::components::later::{later, slot, text, when};
 use crate::transfer::FileRow;
 
 /// Files that are listed at first; a button shows the rest.
@@ -19,36 +20,44 @@ pub fn Files(download: Download, stage: Memo<Stage>, file_count: u32) -> impl In
     // Rows are made once: a checkbox knows its own state, and must not lose the focus when it changes.
     let count =
         Memo::new(move |_| download.files.with(|files| files.as_ref().map(|files| files.len())));
+    let waiting = move || {
+        let rows = (file_count as usize).min(VISIBLE);
+        count.get().is_none().then(|| view! { <Skeleton rows=rows /> })
+    };
     let list = move || {
-        let Some(count) = count.get() else {
-            return Either::Left(view! { <Skeleton rows=(file_count as usize).min(VISIBLE) /> });
-        };
+        let count = count.get()?;
         let listed = if all.get() { count } else { count.min(LISTED) };
-        let rows = download.files.with_untracked(|files| {
-            let files = files.as_ref().map(|files| files.as_slice()).unwrap_or_default();
-            let row = |(index, file)| row(download, stage, index, file, count > 1);
-            files.iter().take(listed).enumerate().map(row).collect_view()
-        });
-        Either::Right(view! {
-            <ul class="files" role="list" aria-label="Files">
-                {rows}
-            </ul>
-        })
+        Some(later(move || view! { <List download=download stage=stage listed=listed /> }))
     };
     let more = move || {
         let count = count.get().filter(|count| *count > LISTED && !all.get())?;
-        Some(view! {
-            <button type="button" class="button quiet" on:click=move |_| all.set(true)>
-                {format!("Show all {}", format::files(count))}
-            </button>
-        })
+        Some(later(move || {
+            view! {
+                <button type="button" class="button quiet" on:click=move |_| all.set(true)>
+                    {format!("Show all {}", format::files(count))}
+                </button>
+            }
+        }))
     };
     view! {
         <div class="files-box">
-            {list}
-            {more}
+            {waiting} {slot(list)} {slot(more)}
         </div>
-        <p class="files-sum">{move || wanted(download)}</p>
+        <p class="files-sum">{text(move || wanted(download).unwrap_or_default())}</p>
+    }
+}
+
+#[component]
+fn List(download: Download, stage: Memo<Stage>, listed: usize) -> impl IntoView {
+    let rows = download.files.with_untracked(|files| {
+        let files = files.as_ref().map(|files| files.as_slice()).unwrap_or_default();
+        let row = |(index, file)| row(download, stage, index, file, files.len() > 1);
+        files.iter().take(listed).enumerate().map(row).collect_view()
+    });
+    view! {
+        <ul class="files" role="list" aria-label="Files">
+            {rows}
+        </ul>
     }
 }
 
@@ -89,7 +98,7 @@ fn row(
             {name.to_owned()}
         </bdi>
     };
-    let started = move || matches!(stage.get(), Stage::Running | Stage::Done);
+    let started = when(move || matches!(stage.get(), Stage::Running | Stage::Done));
     let gone = Memo::new(move |_| {
         download.status.with(|status| status.gone_files.iter().any(|gone| *gone as usize == index))
     });
@@ -113,10 +122,10 @@ fn row(
         (None, Either::Right(name))
     };
     view! {
-        <li class="file" class:missing=move || gone.get()>
+        <li class="file" class:missing=when(move || gone.get())>
             {checkbox}
             {name}
-            {move || gone.get().then(|| view! { <span class="file-gone">"no longer available"</span> })}
+            {slot(move || gone.get().then(|| later(|| view! { <span class="file-gone">"no longer available"</span> })))}
             <span class="file-size" title=format::exact_size(file.bytes)>{format::size(file.bytes)}</span>
         </li>
     }

@@ -7,9 +7,9 @@ mod actions;
 mod files;
 mod progress;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use leptos::either::Either;
 use leptos::html::Section;
 use leptos::prelude::*;
 
@@ -19,6 +19,7 @@ use self::progress::Progress;
 use super::held::Held;
 use super::page;
 use super::unsupported::Unsupported;
+use crate::components::later::{later, paragraph, slot, watch};
 use crate::components::problem::Problem;
 use crate::swarm::status::{DownloadStatus, Phase, percent};
 use crate::transfer::{self, FileRow, ReceiveView, Saved, Support};
@@ -109,7 +110,7 @@ pub fn Receive(
     let phase = Memo::new(move |_| download.status.with(|status| status.phase));
     let stage = Memo::new(move |_| Stage::of(phase.get()));
     let section = NodeRef::<Section>::new();
-    Effect::new(move |_| {
+    watch(move || {
         support.set(transfer::support());
         if support.get_untracked() == Support::Full {
             let receive = transfer::Receive::open(move |view| download.take(view));
@@ -117,17 +118,25 @@ pub fn Receive(
         }
     });
     keep_page_in_step(download, phase, stage, section);
-    move || match support.get() {
-        Support::Full => Either::Left(view! {
-            <section class="receive" aria-label="Download" tabindex="-1" node_ref=section>
-                <Files download=download stage=stage file_count=file_count />
-                <Problem text=download.problem />
-                <Notices download=download />
-                <Progress download=download phase=phase stage=stage />
-                <Actions download=download phase=phase stage=stage />
-            </section>
-        }),
-        support => Either::Right(view! { <Unsupported support=support /> }),
+    view! {
+        {move || {
+            (support.get() == Support::Full)
+                .then(|| {
+                    view! {
+                        <section class="receive" aria-label="Download" tabindex="-1" node_ref=section>
+                            <Files download=download stage=stage file_count=file_count />
+                            <Problem text=download.problem />
+                            <Notices download=download />
+                            <Progress download=download phase=phase stage=stage />
+                            <Actions download=download phase=phase stage=stage />
+                        </section>
+                    }
+                })
+        }}
+        {slot(move || match support.get() {
+            Support::Full => None,
+            support => Some(later(move || view! { <Unsupported support=support /> })),
+        })}
     }
 }
 
@@ -136,18 +145,15 @@ pub fn Receive(
 fn Notices(download: Download) -> impl IntoView {
     let in_memory = move || {
         download.in_memory.get().then(|| {
-            view! {
-                <p class="notice">
-                    "This browser lets pages keep no files now, perhaps because the window is private. The download \
-                     is held in memory, and a large one may not fit."
-                </p>
-            }
+            "This browser lets pages keep no files now, perhaps because the window is private. The \
+             download is held in memory, and a large one may not fit."
+                .to_owned()
         })
     };
-    let notice = move || download.notice.get().map(|text| view! { <p class="notice">{text}</p> });
     view! {
         <div class="notices" aria-live="polite">
-            {in_memory} {notice}
+            {slot(move || paragraph("notice", in_memory()))}
+            {slot(move || paragraph("notice", download.notice.get()))}
         </div>
     }
 }
@@ -159,12 +165,12 @@ fn keep_page_in_step(
     stage: Memo<Stage>,
     section: NodeRef<Section>,
 ) {
-    Effect::new(move |_| page::set_phase(phase.get()));
+    watch(move || page::set_phase(phase.get()));
     let per_cent = Memo::new(move |_| {
         download.status.with(|status| percent(status.have_bytes, status.wanted_bytes))
     });
     let first_title = StoredValue::new(String::new());
-    Effect::new(move |_| {
+    watch(move || {
         if first_title.with_value(String::is_empty) {
             first_title.set_value(document().title());
         }
@@ -174,9 +180,10 @@ fn keep_page_in_step(
             other => page::set_title(progress::title(other)),
         }
     });
-    Effect::new(move |before: Option<Stage>| {
+    let before = Cell::new(Stage::Ready);
+    watch(move || {
         let now = stage.get();
-        if before.is_some_and(|before| before != now) {
+        if before.replace(now) != now {
             // After the controls of the last stage are gone.
             request_animation_frame(move || {
                 if let Some(section) = section.get_untracked() {
@@ -184,6 +191,5 @@ fn keep_page_in_step(
                 }
             });
         }
-        now
     });
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{Download, Stage};
 use crate::components::format;
+use crate::components::later::{later, paragraph, slot, text, when};
 use crate::components::progress_bar::ProgressBar;
 use crate::protocol::signalling::PathKind;
 use crate::swarm::status::{DownloadStatus, Phase};
@@ -75,11 +76,13 @@ fn permille(status: &DownloadStatus) -> u32 {
 pub fn Progress(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> impl IntoView {
     let status = download.status;
     let words = Memo::new(move |_| status.with(phase_words));
-    let shown = move || matches!(stage.get(), Stage::Running | Stage::Done);
+    let shown = when(move || matches!(stage.get(), Stage::Running | Stage::Done));
     view! {
         <div class="transfer" class:started=shown>
-            <p class="phase" role="status">{move || words.get()}</p>
-            {move || shown().then(|| view! { <Numbers download=download phase=phase /> })}
+            <p class="phase" role="status">{text(move || words.get())}</p>
+            {slot(move || {
+                shown.get().then(|| later(move || view! { <Numbers download=download phase=phase /> }))
+            })}
         </div>
     }
 }
@@ -93,33 +96,32 @@ fn Numbers(download: Download, phase: Memo<Phase>) -> impl IntoView {
     let alone = Memo::new(move |_| {
         status.with(|status| status.phase == Phase::Waiting && !status.seed_online)
     });
-    let held_up = move || {
-        let text = match phase.get() {
-            Phase::Waiting if alone.get() => {
-                "The sender is not here now. Keep this page open: the download starts by itself when they \
-                 are back."
-            }
-            Phase::Waiting => "Keep this page open: the download starts by itself.",
-            Phase::Reconnecting => {
-                "The connection is gone. Keep this page open: the download goes on by itself."
-            }
-            _ => return None,
-        };
-        Some(view! { <p class="hint">{text}</p> })
+    let held_up = move || match phase.get() {
+        Phase::Waiting if alone.get() => Some(
+            "The sender is not here now. Keep this page open: the download starts by itself when \
+             they are back.",
+        ),
+        Phase::Waiting => Some("Keep this page open: the download starts by itself."),
+        Phase::Reconnecting => {
+            Some("The connection is gone. Keep this page open: the download goes on by itself.")
+        }
+        _ => None,
     };
-    let saving = move || {
-        let per_cent = download.saving.get()?;
-        Some(view! { <p class="hint">{format!("Saving: {per_cent} % written")}</p> })
+    let saving =
+        move || download.saving.get().map(|per_cent| format!("Saving: {per_cent} % written"));
+    let pace = move || match download.saving.get() {
+        Some(_) => String::new(),
+        None => status.with(pace),
     };
     view! {
-        <p class="per-cent" aria-hidden="true">{per_cent}</p>
+        <p class="per-cent" aria-hidden="true">{text(per_cent)}</p>
         <ProgressBar label="Download progress" permille=permille text=value_text />
         <p class="numbers">
-            <span>{move || status.with(amount)}</span>
-            <span>{move || download.saving.get().is_none().then(|| status.with(pace))}</span>
+            <span>{text(move || status.with(amount))}</span>
+            <span>{text(pace)}</span>
         </p>
-        {saving}
-        {held_up}
+        {slot(move || paragraph("hint", saving()))}
+        {slot(move || paragraph("hint", held_up().map(str::to_owned)))}
     }
 }
 

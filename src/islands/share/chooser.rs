@@ -8,6 +8,7 @@ use leptos::web_sys::{DragEvent, HtmlInputElement};
 
 use super::{Chosen, Handles};
 use crate::components::format;
+use crate::components::later::{later, paragraph, slot, text, watch, when};
 use crate::components::problem::Problem;
 use crate::islands::page;
 use crate::protocol::limits;
@@ -63,7 +64,7 @@ fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
         handles.selection.with(|selection| selection.add_from_drop(&event));
     };
     // A file chosen before this code ran is in the input and raised no event that anybody heard.
-    Effect::new(move |_| {
+    watch(move || {
         for input in [files.get(), folder.get()].into_iter().flatten() {
             if !input.value().is_empty() {
                 add(input);
@@ -76,7 +77,7 @@ fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
     view! {
         <section
             class="drop"
-            class:over=move || over.get()
+            class:over=when(move || over.get())
             aria-label="Drop files here"
             on:dragenter=move |_| over.set(true)
             on:dragover=move |event| event.prevent_default()
@@ -96,7 +97,7 @@ fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
                     node_ref=files
                     on:change=move |event| add(event_target(&event))
                 />
-                <label for="choose-files" class="button" class:primary=move || !any.get()>
+                <label for="choose-files" class="button" class:primary=when(move || !any.get())>
                     "Choose files"
                 </label>
                 <input
@@ -115,7 +116,7 @@ fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
 
 /// A file that misses the zone is taken as well: the browser would otherwise leave the page to show it.
 fn take_stray_drops(add_dropped: impl Fn(DragEvent) + Copy + 'static) {
-    Effect::new(move |_| {
+    watch(move || {
         let over = window_event_listener(ev::dragover, |event| event.prevent_default());
         let dropped = window_event_listener(ev::drop, move |event| {
             if !event.default_prevented() {
@@ -156,29 +157,33 @@ fn ChosenFiles(handles: Handles, chosen: Chosen) -> impl IntoView {
             }
         }
     };
-    let empty = move || chosen.files.with(|files| files.is_empty());
+    let empty = when(move || chosen.files.with(|files| files.is_empty()));
     view! {
         <div class="chosen">
             <div class="chosen-head">
-                <p class="chosen-sum" node_ref=summary tabindex="-1" aria-live="polite">{words}</p>
+                <p class="chosen-sum" node_ref=summary tabindex="-1" aria-live="polite">
+                    {text(words)}
+                </p>
                 <button type="button" class="button quiet" class:gone=empty on:click=clear>
                     "Remove all"
                 </button>
             </div>
             <ul class="files" role="list" aria-label="Chosen files" class:gone=empty>
-                {move || {
-                    chosen
-                        .files
-                        .with(|files| {
-                            let row = |(index, file)| row(index, file, remove);
-                            files.iter().take(LISTED).enumerate().map(row).collect_view()
+                {slot(move || {
+                    let files = chosen.files.get();
+                    (!files.is_empty())
+                        .then(|| {
+                            later(move || {
+                                let row = |(index, file)| row(index, file, remove);
+                                files.iter().take(LISTED).enumerate().map(row).collect_view()
+                            })
                         })
-                }}
+                })}
             </ul>
-            {move || {
+            {slot(move || {
                 let more = chosen.files.with(|files| files.len().saturating_sub(LISTED));
-                (more > 0).then(|| view! { <p class="more">{format!("and {} more", format::files(more))}</p> })
-            }}
+                paragraph("more", (more > 0).then(|| format!("and {} more", format::files(more))))
+            })}
         </div>
     }
 }
@@ -226,7 +231,7 @@ fn CreateForm(
     let password = RwSignal::new(String::new());
     let ready = Memo::new(move |_| any.get() && !chosen.reading.get() && !busy.get());
     // It may have been ticked before this code ran.
-    Effect::new(move |_| {
+    watch(move || {
         if let Some(protect) = protect.get() {
             protected.set(protect.checked());
         }
@@ -253,15 +258,15 @@ fn CreateForm(
                 />
                 <label for="protect">"Protect with a password"</label>
             </div>
-            {move || {
-                protected.get().then(|| view! { <PasswordField password=password /> })
-            }}
+            {slot(move || {
+                protected.get().then(|| later(move || view! { <PasswordField password=password /> }))
+            })}
             <Problem text=failed />
-            <button type="submit" class="button primary large" disabled=move || !ready.get()>
+            <button type="submit" class="button primary large" disabled=when(move || !ready.get())>
                 "Create link"
             </button>
             <p class="create-busy" aria-live="polite">
-                {move || if busy.get() { "Creating the link…" } else { "" }}
+                {text(move || if busy.get() { "Creating the link…" } else { "" }.to_owned())}
             </p>
         </form>
     }
@@ -279,7 +284,7 @@ fn PasswordField(password: RwSignal<String>) -> impl IntoView {
                 autocapitalize="none"
                 spellcheck="false"
                 maxlength=limits::MAX_PASSWORD_BYTES.to_string()
-                prop:value=move || password.get()
+                prop:value=password
                 on:input=move |event| password.set(event_target_value(&event))
             />
         </div>

@@ -5,9 +5,9 @@ mod recipients;
 mod room;
 mod stop;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use leptos::either::EitherOf3;
 use leptos::html::H1;
 use leptos::prelude::*;
 
@@ -16,6 +16,7 @@ use self::room::SenderRoom;
 use super::held::Held;
 use super::page;
 use super::unsupported::Unsupported;
+use crate::components::later::{later, slot, text, watch};
 use crate::protocol::rooms::PasswordRequest;
 use crate::protocol::signalling::MemberPhase;
 use crate::transfer::{self, SelectedFile, Selection, SelectionView, ShareView, Support};
@@ -68,7 +69,7 @@ pub fn Share() -> impl IntoView {
     let problem = Memo::new(move |_| sharing.with(|view| view.problem.clone()));
     let busy = Memo::new(move |_| started.get() && !in_room.get() && problem.get().is_none());
 
-    Effect::new(move |_| {
+    watch(move || {
         support.set(transfer::support());
         handles.selection.put(Selection::new(move |view| chosen.take(view)));
     });
@@ -87,20 +88,21 @@ pub fn Share() -> impl IntoView {
     keep_page_in_step(sharing, in_room, heading);
     warn_before_leaving(sharing);
     view! {
-        <h1 node_ref=heading tabindex="-1">{move || title(in_room.get(), sharing)}</h1>
+        <h1 node_ref=heading tabindex="-1">{text(move || title(in_room.get(), sharing).to_owned())}</h1>
         {move || {
-            if support.get() != Support::Full {
-                EitherOf3::A(view! { <Unsupported support=support.get() /> })
-            } else if in_room.get() {
-                EitherOf3::B(view! { <SenderRoom handles=handles sharing=sharing chosen=chosen /> })
-            } else {
-                EitherOf3::C(
-                    view! {
-                        <Chooser handles=handles chosen=chosen busy=busy failed=problem on_create=create />
-                    },
-                )
-            }
+            let choosing = support.get() == Support::Full && !in_room.get();
+            choosing
+                .then(|| {
+                    view! { <Chooser handles=handles chosen=chosen busy=busy failed=problem on_create=create /> }
+                })
         }}
+        {slot(move || match support.get() {
+            Support::Full if in_room.get() => {
+                Some(later(move || view! { <SenderRoom handles=handles sharing=sharing chosen=chosen /> }))
+            }
+            Support::Full => None,
+            support => Some(later(move || view! { <Unsupported support=support /> })),
+        })}
     }
 }
 
@@ -123,16 +125,16 @@ fn downloading(view: &ShareView) -> usize {
 fn keep_page_in_step(sharing: RwSignal<ShareView>, in_room: Memo<bool>, heading: NodeRef<H1>) {
     let over = Memo::new(move |_| sharing.with(|view| view.ended.is_some()));
     let active = Memo::new(move |_| sharing.with(downloading));
-    Effect::new(move |before: Option<(bool, bool)>| {
+    let before = Cell::new((false, false));
+    watch(move || {
         let now = (in_room.get(), over.get());
-        if before.is_some_and(|before| before != now)
+        if before.replace(now) != now
             && let Some(heading) = heading.get_untracked()
         {
             page::focus(&heading);
         }
-        now
     });
-    Effect::new(move |_| {
+    watch(move || {
         if !in_room.get() {
             return;
         }
@@ -146,7 +148,7 @@ fn keep_page_in_step(sharing: RwSignal<ShareView>, in_room: Memo<bool>, heading:
 
 /// Asks before the tab closes under somebody's download.
 fn warn_before_leaving(sharing: RwSignal<ShareView>) {
-    Effect::new(move |_| {
+    watch(move || {
         let listener = window_event_listener(leptos::ev::beforeunload, move |event| {
             let needed = sharing.with_untracked(|view| {
                 view.ended.is_none() && !view.status.may_close && downloading(view) > 0

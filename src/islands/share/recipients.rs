@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Handles;
 use crate::components::format;
+use crate::components::later::{text, watch, when};
 use crate::components::progress_bar::BarFill;
 use crate::protocol::id::PeerId;
 use crate::protocol::signalling::{MemberPhase, PathKind};
@@ -18,7 +19,7 @@ pub fn Recipients(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoVi
         sharing.with(|view| view.status.recipients.iter().map(|one| one.peer).collect::<Vec<_>>())
     });
     // Numbers stay with people: one who leaves does not rename the others.
-    Effect::new(move |_| {
+    watch(move || {
         let new = peers.with(|peers| {
             order.with_untracked(|order| {
                 peers.iter().filter(|peer| !order.contains(peer)).copied().collect::<Vec<_>>()
@@ -31,7 +32,7 @@ pub fn Recipients(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoVi
     view! {
         <section class="card" aria-labelledby="recipients-title">
             <h2 id="recipients-title">"Who is downloading"</h2>
-            <p class="empty" class:gone=move || peers.with(|peers| !peers.is_empty())>
+            <p class="empty" class:gone=when(move || peers.with(|peers| !peers.is_empty()))>
                 "Nobody yet. People appear here when they press Download."
             </p>
             <ul class="recipients" role="list" aria-label="Recipients">
@@ -62,9 +63,9 @@ fn Row(
     view! {
         <li class="recipient">
             <div class="recipient-words">
-                <span class="recipient-name" id=name_id.clone()>{name}</span>
-                <span class="recipient-doing">{move || one.get().map(|one| doing(&one))}</span>
-                <span class="recipient-path">{move || one.get().map(|one| travel(&one))}</span>
+                <span class="recipient-name" id=name_id.clone()>{text(name)}</span>
+                <span class="recipient-doing">{text(move || one.get().map(|one| doing(&one)).unwrap_or_default())}</span>
+                <span class="recipient-path">{text(move || one.get().map(|one| travel(&one)).unwrap_or_default())}</span>
             </div>
             <BarFill permille=permille />
             <button

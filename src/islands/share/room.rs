@@ -1,6 +1,5 @@
 //! The sender's room: the link to pass on, and how the share goes.
 
-use leptos::either::Either;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::js_sys::{Date, Function, Object, Reflect};
@@ -10,6 +9,7 @@ use super::stop::Stop;
 use super::{Chosen, Handles};
 use crate::components::copy_field::CopyField;
 use crate::components::format;
+use crate::components::later::{later, paragraph, slot, text, when};
 use crate::components::problem::Problem;
 use crate::components::qr_code::QrImage;
 use crate::transfer::ShareView;
@@ -18,10 +18,14 @@ use crate::transfer::ShareView;
 #[component]
 pub fn SenderRoom(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> impl IntoView {
     let ended = Memo::new(move |_| sharing.with(|view| view.ended.clone()));
-    move || match ended.get() {
-        Some(reason) => Either::Left(view! { <Ended reason=reason /> }),
-        None => Either::Right(view! { <Running handles=handles sharing=sharing chosen=chosen /> }),
-    }
+    slot(move || {
+        Some(match ended.get() {
+            Some(reason) => later(move || view! { <Ended reason=reason /> }),
+            None => {
+                later(move || view! { <Running handles=handles sharing=sharing chosen=chosen /> })
+            }
+        })
+    })
 }
 
 /// The room is over.
@@ -44,7 +48,7 @@ fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> im
     };
     view! {
         <p class="lead">
-            {what} ". Send the link to whoever should have it; the link is the key, so send it to nobody else."
+            {text(what)} ". Send the link to whoever should have it; the link is the key, so send it to nobody else."
         </p>
         <Problem text=problem />
         <GoneFiles sharing=sharing chosen=chosen />
@@ -66,31 +70,32 @@ fn Link(sharing: RwSignal<ShareView>) -> impl IntoView {
         <section class="card link" aria-label="Link">
             <div class="link-fields">
                 <CopyField label="Share link" button="Copy link" id="share-link" text=link_text />
-                {move || {
-                    password
-                        .get()
-                        .map(|text| {
-                            view! {
-                                <CopyField
-                                    label="Room password"
-                                    button="Copy password"
-                                    id="room-password"
-                                    text=Signal::stored(text)
-                                />
-                                <p class="hint">
-                                    "Tell the password another way than the link: by phone, for example."
-                                </p>
-                            }
-                        })
-                }}
+                {slot(move || {
+                    let password = password.get()?;
+                    Some(later(move || view! { <Password text=password /> }))
+                })}
                 <ShareSheet link=link_text />
-                {move || {
-                    let text = local_time(expires_at.get()?);
-                    Some(view! { <p class="hint">"The link works until " {text} "."</p> })
-                }}
+                {slot(move || {
+                    let time = expires_at.get().map(local_time);
+                    paragraph("hint", time.map(|time| format!("The link works until {time}.")))
+                })}
             </div>
             <QrImage text=link />
         </section>
+    }
+}
+
+/// What recipients are asked for.
+#[component]
+fn Password(text: String) -> impl IntoView {
+    view! {
+        <CopyField
+            label="Room password"
+            button="Copy password"
+            id="room-password"
+            text=Signal::stored(text)
+        />
+        <p class="hint">"Tell the password another way than the link: by phone, for example."</p>
     }
 }
 
@@ -131,8 +136,8 @@ fn Copies(sharing: RwSignal<ShareView>) -> impl IntoView {
     let copies = Memo::new(move |_| sharing.with(|view| view.status.copies));
     let may_close = Memo::new(move |_| sharing.with(|view| view.status.may_close));
     let advice = move || match may_close.get() {
-        true => "You can close this tab now",
-        false => "Keep this tab open",
+        true => "You can close this tab now".to_owned(),
+        false => "Keep this tab open".to_owned(),
     };
     let count = move || match copies.get() {
         0 => "No complete copy besides yours yet".to_owned(),
@@ -142,13 +147,15 @@ fn Copies(sharing: RwSignal<ShareView>) -> impl IntoView {
         }
     };
     view! {
-        <div class="card copies" class:may-close=move || may_close.get()>
+        <div class="card copies" class:may-close=when(move || may_close.get())>
             <div role="status" aria-label="Copies">
-                <p class="copies-advice">{advice}</p>
-                <p class="copies-count">{count}</p>
+                <p class="copies-advice">{text(advice)}</p>
+                <p class="copies-count">{text(count)}</p>
             </div>
             <p class="copies-speed">
-                {move || sharing.with(|view| format::speed(view.status.bytes_per_second))}
+                {text(move || {
+                    sharing.with(|view| format::speed(view.status.bytes_per_second)).unwrap_or_default()
+                })}
             </p>
         </div>
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::{Handles, downloading};
 use crate::components::format;
+use crate::components::later::{later, slot, text};
 use crate::islands::page;
 use crate::transfer::{Share, ShareView};
 
@@ -33,15 +34,15 @@ pub fn Stop(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
                 class="button"
                 on:click=move |_| handles.share.with(|share| share.set_paused(!paused.get_untracked()))
             >
-                {move || if paused.get() { "Resume sharing" } else { "Pause sharing" }}
+                {text(move || if paused.get() { "Resume sharing" } else { "Pause sharing" }.to_owned())}
             </button>
             <button type="button" class="button danger" node_ref=stop_button on:click=ask>
                 "Stop sharing"
             </button>
         </div>
-        {move || {
-            asking.get().then(|| view! { <Confirm active=active stop=stop keep=keep /> })
-        }}
+        {slot(move || {
+            asking.get().then(|| later(move || view! { <Confirm active=active stop=stop keep=keep /> }))
+        })}
     }
 }
 
@@ -60,7 +61,7 @@ fn Confirm(
     };
     view! {
         <div class="notice confirm" role="group" aria-label="Stop while somebody is downloading?">
-            <p>{words}</p>
+            <p>{text(words)}</p>
             <div class="actions">
                 <button type="button" class="button" node_ref=first on:click=keep>
                     "Keep sharing"
