@@ -154,9 +154,9 @@ fn folders(paths: &[Vec<String>]) -> HashSet<String> {
     folders
 }
 
-/// The same for names that a system takes for the same. Upper case first: it makes `ß` and `SS` one, as some do.
+/// The same for names that a system takes for the same. Upper case makes `ß` and `SS` one, as some do.
 fn fold_case(text: &str) -> String {
-    text.to_uppercase().to_lowercase()
+    text.to_uppercase()
 }
 
 /// The first free `name (2).txt`, `name (3).txt` and so on.

@@ -1,6 +1,7 @@
 //! WebCrypto: the owner's keys, the secrets in the link, seals and hashes.
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -116,8 +117,8 @@ impl OwnerKeys {
         let signature = self.sign(&manifest_signed_bytes(&manifest)).await?;
         let signed = SignedManifest {
             manifest,
-            owner_key: BASE64URL_NOPAD.encode(&self.spki),
-            signature: BASE64URL_NOPAD.encode(&signature),
+            owner_key: URL_SAFE_NO_PAD.encode(&self.spki),
+            signature: URL_SAFE_NO_PAD.encode(&signature),
         };
         let json = serde_json::to_vec(&signed).map_err(|_| Error::NotAuthentic)?;
         secrets.manifest.seal(&json, SEAL_CONTEXT).await
@@ -263,10 +264,11 @@ impl LinkSecrets {
     ) -> Result<(Manifest, OwnerKey), ManifestError> {
         let not_authentic = |_| ManifestError::NotAuthentic;
         let json = self.manifest.open(sealed, SEAL_CONTEXT).await.map_err(not_authentic)?;
+        let json = String::from_utf8(json).map_err(|_| ManifestError::Malformed)?;
         let signed: SignedManifest =
-            serde_json::from_slice(&json).map_err(|_| ManifestError::Malformed)?;
+            serde_json::from_str(&json).map_err(|_| ManifestError::Malformed)?;
         let decode = |text: &str| {
-            BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| ManifestError::Malformed)
+            URL_SAFE_NO_PAD.decode(text.as_bytes()).map_err(|_| ManifestError::Malformed)
         };
         let owner_key = OwnerKey::import(&decode(&signed.owner_key)?, &self.link_key)
             .await

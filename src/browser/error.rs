@@ -29,6 +29,6 @@ impl From<JsValue> for Error {
                 message: String::from(error.message()),
             };
         }
-        Self::Exception { name: "Error".to_owned(), message: format!("{value:?}") }
+        Self::Exception { name: "Error".to_owned(), message: value.as_string().unwrap_or_default() }
     }
 }

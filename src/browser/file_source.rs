@@ -1,10 +1,10 @@
 //! The owner's files: read, hashed and signed piece by piece, the first time that somebody asks.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
+use litemap::LiteMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::File;
@@ -39,11 +39,12 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    loaded: BTreeMap<PieceIndex, Uint8Array>,
+    loaded: LiteMap<PieceIndex, Uint8Array>,
     /// Every piece that was ever read. A piece that reads differently later has changed.
-    hashes: BTreeMap<PieceIndex, PieceHash>,
-    records: BTreeMap<PieceIndex, Rc<PieceRecord>>,
-    unsigned: BTreeMap<PieceIndex, PieceHash>,
+    hashes: LiteMap<PieceIndex, PieceHash>,
+    records: LiteMap<PieceIndex, Rc<PieceRecord>>,
+    /// Hashed and not yet signed for, in no order.
+    unsigned: Vec<PieceIndex>,
     signing: bool,
 }
 
@@ -109,7 +110,7 @@ impl FileSource {
             state.loaded.insert(piece, bytes);
             let record = state.records.get(&piece).cloned();
             if record.is_none() {
-                state.unsigned.insert(piece, hash);
+                state.unsigned.push(piece);
             }
             record
         };
@@ -146,11 +147,13 @@ impl FileSource {
 
     fn take_run(&self) -> Option<(PieceIndex, Vec<PieceHash>)> {
         let mut state = self.0.state.borrow_mut();
-        let (first, hash) = state.unsigned.pop_first()?;
-        let mut hashes = vec![hash];
+        let first = *state.unsigned.iter().min()?;
+        let mut hashes = Vec::new();
         while hashes.len() < MAX_RECORD_PIECES {
             let next = PieceIndex(first.0 + hashes.len() as u32);
-            let Some(hash) = state.unsigned.remove(&next) else { break };
+            let waiting = state.unsigned.iter().position(|piece| *piece == next);
+            let (Some(at), Some(hash)) = (waiting, state.hashes.get(&next).copied()) else { break };
+            state.unsigned.swap_remove(at);
             hashes.push(hash);
         }
         Some((first, hashes))

@@ -23,7 +23,15 @@ impl Listener {
     where
         E: FromWasmAbi + 'static,
     {
-        let closure = Closure::<dyn FnMut(E)>::new(callback);
+        Self::boxed(target, event, Box::new(callback))
+    }
+
+    /// One copy for each kind of event, instead of one for each callback.
+    fn boxed<E>(target: &EventTarget, event: &'static str, callback: Box<dyn FnMut(E)>) -> Self
+    where
+        E: FromWasmAbi + 'static,
+    {
+        let closure = Closure::<dyn FnMut(E)>::wrap(callback);
         let function: js_sys::Function =
             closure.as_ref().unchecked_ref::<js_sys::Function>().clone();
         // Fails only for a callback that is no function.

@@ -8,6 +8,7 @@
 //! | `peer_connection` | one `RTCPeerConnection` with its data channels |
 //! | `file_source` | the owner's files: reading, hashing, signing |
 //! | `piece_store`, `storage` | the recipient's pieces, by way of the storage worker |
+//! | `server_call` | server functions |
 //! | `save` | finished downloads, to the person's disk |
 //! | `crypto` | WebCrypto: keys, seals, signatures, hashes |
 //! | `listener`, `timer` | guards that let go of what they hold when dropped |
@@ -23,6 +24,7 @@ mod piece_store;
 mod receive;
 mod save;
 mod selection;
+mod server_call;
 mod share;
 mod signal_seal;
 mod signalling_socket;

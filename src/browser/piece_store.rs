@@ -1,10 +1,10 @@
 //! A recipient's pieces: put together here, compared and stored by the worker, saved at the end.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
+use litemap::LiteMap;
 use wasm_bindgen_futures::spawn_local;
 
 use super::crypto::OwnerKey;
@@ -18,18 +18,19 @@ use crate::swarm::Input;
 /// Where each wanted file lies in the store: one behind the other, in the room's order.
 #[derive(Clone, Debug)]
 pub struct Shelf {
-    offsets: BTreeMap<usize, u64>,
+    /// Each wanted file's number and first byte, in the room's order.
+    offsets: Vec<(usize, u64)>,
     bytes: u64,
 }
 
 impl Shelf {
     /// Room for these files only.
     pub fn new(layout: &Layout, wanted: &[bool]) -> Self {
-        let mut offsets = BTreeMap::new();
+        let mut offsets = Vec::new();
         let mut bytes = 0;
         for (file, span) in layout.files().iter().enumerate() {
             if wanted.get(file) == Some(&true) {
-                offsets.insert(file, bytes);
+                offsets.push((file, bytes));
                 bytes += span.bytes;
             }
         }
@@ -43,12 +44,13 @@ impl Shelf {
 
     /// Wanted files and where they begin.
     pub fn files(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        self.offsets.iter().map(|(file, offset)| (*file, *offset))
+        self.offsets.iter().copied()
     }
 
     fn place(&self, layout: &Layout, piece: PieceIndex) -> Option<u64> {
         let (file, within) = layout.locate(piece)?;
-        Some(self.offsets.get(&file)? + within)
+        let at = self.offsets.binary_search_by_key(&file, |(file, _)| *file).ok()?;
+        Some(self.offsets.get(at)?.1 + within)
     }
 }
 
@@ -60,9 +62,9 @@ pub struct PieceStore {
     owner_key: OwnerKey,
     storage: Rc<Storage>,
     inbox: Inbox,
-    on_save: Box<dyn Fn(&BTreeSet<u32>)>,
-    begun: RefCell<BTreeMap<PieceIndex, Uint8Array>>,
-    records: Rc<RefCell<BTreeMap<PieceIndex, Rc<PieceRecord>>>>,
+    on_save: Box<dyn Fn(&[u32])>,
+    begun: RefCell<LiteMap<PieceIndex, Uint8Array>>,
+    records: Rc<RefCell<LiteMap<PieceIndex, Rc<PieceRecord>>>>,
 }
 
 impl PieceStore {
@@ -73,7 +75,7 @@ impl PieceStore {
         owner_key: OwnerKey,
         storage: Rc<Storage>,
         inbox: Inbox,
-        on_save: impl Fn(&BTreeSet<u32>) + 'static,
+        on_save: impl Fn(&[u32]) + 'static,
     ) -> Self {
         Self {
             layout,
@@ -134,7 +136,7 @@ impl Content for PieceStore {
         self.begun.borrow_mut().remove(&piece);
     }
 
-    fn save(&self, gone_files: &BTreeSet<u32>) {
+    fn save(&self, gone_files: &[u32]) {
         (self.on_save)(gone_files);
     }
 }

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
@@ -11,8 +12,9 @@ use super::crypto::{LinkSecrets, OwnerKeys, random};
 use super::error::Error;
 use super::file_source::{FileSource, SourceEvent};
 use super::selection::Selection;
+use super::server_call::call;
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
-use crate::api;
+use crate::api::{ApiError, CallCloseRoom, CallCreateRoom};
 use crate::protocol::id::{LinkKey, OwnerToken, PeerId, RoomId};
 use crate::protocol::link::ShareLink;
 use crate::protocol::manifest::Manifest;
@@ -48,8 +50,8 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<api::ApiError> for Problem {
-    fn from(error: api::ApiError) -> Self {
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
         Self(error.sentence())
     }
 }
@@ -95,7 +97,8 @@ impl Share {
         let Some(running) = self.0.running.borrow_mut().take() else { return };
         let inner = self.0.clone();
         spawn_local(async move {
-            let closed = api::close_room(running.room_id, running.owner_token).await;
+            let (room_id, owner_token) = (running.room_id, running.owner_token);
+            let closed: Result<(), _> = call(&CallCloseRoom { room_id, owner_token }).await;
             // Only now: the server tells the others why, instead of their losing the owner first.
             drop(running.driver);
             inner.change(|view| {
@@ -142,8 +145,8 @@ impl Inner {
         let layout = manifest
             .check()
             .map_err(|error| Problem(format!("These files cannot be shared: {error}.")))?;
-        let created = api::create_room(CreateRoom {
-            sealed_manifest: BASE64URL_NOPAD.encode(&sealed),
+        let room = CreateRoom {
+            sealed_manifest: URL_SAFE_NO_PAD.encode(&sealed),
             total_bytes: manifest.total_bytes(),
             file_count: u32::try_from(manifest.files.len()).unwrap_or(u32::MAX),
             media_kind: media_kind(&files),
@@ -151,8 +154,8 @@ impl Inner {
             password,
             topology: Topology::default(),
             expires_in: None,
-        })
-        .await?;
+        };
+        let created: CreatedRoom = call(&CallCreateRoom { room }).await?;
         self.serve(&created, link_key, secrets, layout, keys, files)
     }
 

@@ -1,8 +1,8 @@
 //! Sealing and opening signals, in order.
 
-use std::collections::BTreeMap;
-
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use litemap::LiteMap;
 
 use super::crypto::SealKey;
 use super::error::Error;
@@ -44,7 +44,7 @@ impl Sealer {
         let context = signal_context(&self.room_id, from, to, sequence);
         let mut bytes = sequence.to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.key.seal(&plain, &context).await?);
-        Ok(SealedSignal(BASE64URL_NOPAD.encode(&bytes)))
+        Ok(SealedSignal(URL_SAFE_NO_PAD.encode(&bytes)))
     }
 }
 
@@ -52,13 +52,13 @@ impl Sealer {
 pub struct Opener {
     key: SealKey,
     room_id: RoomId,
-    last_sequences: BTreeMap<PeerId, u64>,
+    last_sequences: LiteMap<PeerId, u64>,
 }
 
 impl Opener {
     /// Nothing opened yet.
     pub fn new(key: SealKey, room_id: RoomId) -> Self {
-        Self { key, room_id, last_sequences: BTreeMap::new() }
+        Self { key, room_id, last_sequences: LiteMap::new() }
     }
 
     /// Whoever had a name may be someone else now, whose sequence is another.
@@ -76,7 +76,7 @@ impl Opener {
         to: PeerId,
         sealed: &SealedSignal,
     ) -> Result<Signal, Error> {
-        let bytes = BASE64URL_NOPAD.decode(sealed.0.as_bytes()).map_err(|_| Error::NotAuthentic)?;
+        let bytes = URL_SAFE_NO_PAD.decode(sealed.0.as_bytes()).map_err(|_| Error::NotAuthentic)?;
         let (sequence, sealed) =
             bytes.split_first_chunk::<SEQUENCE_BYTES>().ok_or(Error::NotAuthentic)?;
         let sequence = u64::from_be_bytes(*sequence);
@@ -86,6 +86,7 @@ impl Opener {
         let context = signal_context(&self.room_id, from, to, sequence);
         let plain = self.key.open(sealed, &context).await?;
         self.last_sequences.insert(from, sequence);
-        serde_json::from_slice(&plain).map_err(|_| Error::NotAuthentic)
+        let json = String::from_utf8(plain).map_err(|_| Error::NotAuthentic)?;
+        serde_json::from_str(&json).map_err(|_| Error::NotAuthentic)
     }
 }

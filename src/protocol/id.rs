@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 /// Text that is not the identifier or secret it should be.
@@ -37,14 +38,14 @@ macro_rules! bytes_as_text {
 
             /// Unpadded base64url.
             pub fn to_text(&self) -> String {
-                BASE64URL_NOPAD.encode(&self.0)
+                URL_SAFE_NO_PAD.encode(&self.0)
             }
         }
 
         impl FromStr for $name {
             type Err = ParseIdError;
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
-                BASE64URL_NOPAD
+                URL_SAFE_NO_PAD
                     .decode(text.as_bytes())
                     .ok()
                     .and_then(|bytes| bytes.try_into().ok())

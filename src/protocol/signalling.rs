@@ -1,4 +1,5 @@
-//! Signalling: JSON text messages over one WebSocket for each joined peer.
+//! Signalling: JSON text messages over one WebSocket for each joined peer, each `{"name": {…}}`, or just
+//! `"name"` where there is nothing more to say.
 //!
 //! ```text
 //! peer                          server                         owner
@@ -22,7 +23,7 @@ use super::limits;
 
 /// From a peer to the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientMessage {
     /// The first message on every socket, and only that.
     Join(Join),
@@ -137,7 +138,7 @@ pub enum PathKind {
 
 /// From the server to a peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ServerMessage {
     /// The first message; the peer has joined.
     Welcome(Welcome),
@@ -287,7 +288,7 @@ pub fn signal_context(
 
 /// What two peers tell each other to connect, once opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Signal {
     /// Opens a connection. The recipient makes it.
     Offer {

@@ -6,7 +6,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use leptos::prelude::use_context;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -269,7 +270,7 @@ impl Rooms {
 
 /// The manifest's bytes, if everything about the request is within the limits.
 fn checked_manifest(request: &CreateRoom) -> Result<Vec<u8>, RoomError> {
-    let sealed = BASE64URL_NOPAD
+    let sealed = URL_SAFE_NO_PAD
         .decode(request.sealed_manifest.as_bytes())
         .map_err(|_| invalid("The sealed manifest is not unpadded base64url."))?;
     if sealed.len() <= limits::SEAL_OVERHEAD_BYTES {

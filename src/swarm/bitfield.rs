@@ -64,6 +64,18 @@ impl Bitfield {
         true
     }
 
+    /// Takes a piece out; tells whether it was in.
+    pub fn remove(&mut self, piece: PieceIndex) -> bool {
+        if !self.contains(piece) {
+            return false;
+        }
+        if let Some(byte) = self.bytes.get_mut((piece.0 / 8) as usize) {
+            *byte &= !(0x80 >> (piece.0 % 8));
+            self.count -= 1;
+        }
+        true
+    }
+
     /// How many pieces are in the set.
     pub fn count(&self) -> u32 {
         self.count
@@ -97,8 +109,13 @@ mod tests {
         fn behaves_like_a_set(length in 0_u32..200, pieces in prop::collection::vec(0_u32..220, 0..80)) {
             let mut field = Bitfield::none(length);
             let mut set = BTreeSet::new();
-            for piece in pieces {
-                prop_assert_eq!(field.insert(PieceIndex(piece)), piece < length && set.insert(piece));
+            for (step, piece) in pieces.into_iter().enumerate() {
+                if step % 3 == 2 {
+                    prop_assert_eq!(field.remove(PieceIndex(piece)), set.remove(&piece));
+                } else {
+                    let new = piece < length && set.insert(piece);
+                    prop_assert_eq!(field.insert(PieceIndex(piece)), new);
+                }
             }
             prop_assert_eq!(field.count() as usize, set.len());
             for piece in 0..220 {

@@ -1,6 +1,6 @@
 //! What a recipient still needs: pieces missing, pieces being put together, pieces being verified.
 
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
 
 use super::bitfield::Bitfield;
 use super::piece_picker::PiecePicker;
@@ -18,7 +18,7 @@ struct Assembly {
     /// Not asked for, or asked for in vain.
     todo: Vec<BlockRange>,
     received: u32,
-    from: BTreeSet<PeerId>,
+    from: Vec<PeerId>,
     verifying: bool,
 }
 
@@ -27,11 +27,11 @@ struct Assembly {
 pub struct Download {
     wanted: Bitfield,
     picker: PiecePicker,
-    begun: BTreeMap<PieceIndex, Assembly>,
+    begun: LiteMap<PieceIndex, Assembly>,
     open_bytes: u64,
     records: Bitfield,
     wanted_files: usize,
-    gone_files: BTreeSet<u32>,
+    gone_files: Vec<u32>,
     remaining: u32,
     have_bytes: u64,
     wanted_bytes: u64,
@@ -48,16 +48,15 @@ impl Download {
                 wanted.insert(piece);
             }
         }
-        let missing = (0..layout.piece_count()).map(PieceIndex).filter(|p| wanted.contains(*p));
         Self {
-            picker: PiecePicker::new(missing),
+            picker: PiecePicker::new(wanted.clone()),
             remaining: wanted.count(),
             wanted,
-            begun: BTreeMap::new(),
+            begun: LiteMap::new(),
             open_bytes: 0,
             records: Bitfield::none(layout.piece_count()),
             wanted_files: wanted_files.iter().filter(|wanted| **wanted).count(),
-            gone_files: BTreeSet::new(),
+            gone_files: Vec::new(),
             have_bytes: 0,
             wanted_bytes,
         }
@@ -106,7 +105,7 @@ impl Download {
         let assembly = self.begun.entry(piece).or_insert_with(|| Assembly {
             todo: vec![BlockRange { piece, begin: 0, length }],
             received: 0,
-            from: BTreeSet::new(),
+            from: Vec::new(),
             verifying: false,
         });
         split_request(&mut assembly.todo)
@@ -130,7 +129,9 @@ impl Download {
     ) -> Option<PieceIndex> {
         let assembly = self.begun.get_mut(&block.piece)?;
         assembly.received += block.length;
-        assembly.from.insert(from);
+        if !assembly.from.contains(&from) {
+            assembly.from.push(from);
+        }
         self.ready_to_verify(layout, block.piece)
     }
 
@@ -163,8 +164,8 @@ impl Download {
     }
 
     /// A piece does not match its record: it is missing again. Answers who sent parts of it.
-    pub fn corrupt(&mut self, layout: &Layout, piece: PieceIndex) -> BTreeSet<PeerId> {
-        let Some(assembly) = self.begun.remove(&piece) else { return BTreeSet::new() };
+    pub fn corrupt(&mut self, layout: &Layout, piece: PieceIndex) -> Vec<PeerId> {
+        let Some(assembly) = self.begun.remove(&piece) else { return Vec::new() };
         self.open_bytes -= u64::from(layout.length_of(piece));
         self.picker.put_back(piece);
         assembly.from
@@ -178,9 +179,10 @@ impl Download {
             .indices()
             .filter(|piece| self.wanted.contains(*piece) && !have.contains(*piece))
             .collect();
-        if missing.is_empty() || !self.gone_files.insert(file) {
+        if missing.is_empty() || self.gone_files.contains(&file) {
             return false;
         }
+        self.gone_files.push(file);
         let mut had = span.bytes;
         for piece in missing {
             had -= u64::from(layout.length_of(piece));

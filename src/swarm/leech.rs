@@ -214,10 +214,10 @@ impl Swarm {
         if !download.file_gone(&self.layout, &self.have, file) {
             return;
         }
-        self.gone_files.insert(file);
+        self.gone_files.push(file);
         let Some(span) = self.layout.files().get(file as usize).copied() else { return };
         let of_file = |range: &BlockRange| span.indices().any(|piece| piece == range.piece);
-        for remote in self.peers.values_mut() {
+        for (_, remote) in &mut self.peers {
             remote.pipeline.cancel_where(of_file);
         }
         let lost = span.indices().filter(|piece| !self.have.contains(*piece));
@@ -238,7 +238,7 @@ impl Swarm {
         self.waiting = None;
         self.tell_progress(now);
         self.tell(ClientMessage::Complete);
-        for peer in std::mem::take(&mut self.peers).into_keys() {
+        for peer in std::mem::take(&mut self.peers).keys().copied() {
             self.outputs.push_back(Output::Disconnect { peer, reason: Reason::Done });
         }
         self.outputs.push_back(Output::Save);

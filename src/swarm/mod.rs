@@ -34,8 +34,10 @@ mod tests;
 mod throughput;
 mod upload;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
+
+use litemap::LiteMap;
 
 use crate::clock::Timestamp;
 use crate::protocol::id::{PeerId, ResumeToken};
@@ -67,11 +69,11 @@ pub struct Swarm {
     /// What a recipient still needs; `None` for the owner.
     download: Option<Download>,
     upload: Upload,
-    peers: BTreeMap<PeerId, RemotePeer>,
+    peers: LiteMap<PeerId, RemotePeer>,
     membership: Membership,
     outputs: VecDeque<Output>,
     roster: Vec<RosterEntry>,
-    gone_files: BTreeSet<u32>,
+    gone_files: Vec<u32>,
     received: Throughput,
     last_attempt: u32,
     failed_attempts: u32,
@@ -100,11 +102,11 @@ impl Swarm {
             have,
             download,
             upload: Upload::default(),
-            peers: BTreeMap::new(),
+            peers: LiteMap::new(),
             membership: Membership::new(config.rng_seed),
             outputs: VecDeque::new(),
             roster: Vec::new(),
-            gone_files: BTreeSet::new(),
+            gone_files: Vec::new(),
             received: Throughput::default(),
             last_attempt: 0,
             failed_attempts: 0,
@@ -200,7 +202,7 @@ impl Swarm {
     }
 
     /// Files that changed or vanished on the owner's disk, by number.
-    pub fn gone_files(&self) -> &BTreeSet<u32> {
+    pub fn gone_files(&self) -> &[u32] {
         &self.gone_files
     }
 
@@ -248,7 +250,7 @@ impl Swarm {
     }
 
     fn leave(&mut self) {
-        for peer in std::mem::take(&mut self.peers).into_keys() {
+        for peer in std::mem::take(&mut self.peers).keys().copied() {
             self.outputs.push_back(Output::Disconnect { peer, reason: Reason::Done });
         }
         self.membership.leave(&mut self.outputs);

@@ -54,7 +54,10 @@ impl Swarm {
         let Some((file, _)) = self.layout.locate(piece) else { return };
         let Some(span) = self.layout.files().get(file).copied() else { return };
         let file = file as u32;
-        let news = self.gone_files.insert(file);
+        let news = !self.gone_files.contains(&file);
+        if news {
+            self.gone_files.push(file);
+        }
         let last = span.first_piece + span.pieces;
         for (peer, remote) in &mut self.peers {
             remote.queue.retain(|r| r.piece.0 < span.first_piece || r.piece.0 >= last);

@@ -1,6 +1,6 @@
 //! Serving: which pieces to have in memory, and which block to send next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
 
 use super::remote_peer::RemotePeer;
 use super::throughput::Throughput;
@@ -22,18 +22,17 @@ const MAX_LOADED_BYTES: u64 = 256 << 20;
 
 #[derive(Clone, Debug)]
 struct Loaded {
-    ready: bool,
+    /// First piece and count of the record that covers it, once it is in memory.
+    record: Option<(PieceIndex, u32)>,
     used: u64,
 }
 
 /// What is in memory for sending.
 #[derive(Clone, Debug, Default)]
 pub struct Upload {
-    loaded: BTreeMap<PieceIndex, Loaded>,
+    loaded: LiteMap<PieceIndex, Loaded>,
     loaded_bytes: u64,
     clock: u64,
-    /// First piece and count of each record, by first piece.
-    records: BTreeMap<PieceIndex, u32>,
     /// Everything sent, to all together.
     pub sent: Throughput,
 }
@@ -42,9 +41,8 @@ impl Upload {
     /// A piece is in memory, and a record of `count` pieces from `first` covers it.
     pub fn piece_loaded(&mut self, piece: PieceIndex, first: PieceIndex, count: u32) {
         if let Some(loaded) = self.loaded.get_mut(&piece) {
-            loaded.ready = true;
+            loaded.record = Some((first, count));
         }
-        self.records.insert(first, count);
     }
 
     /// A piece could not be read.
@@ -59,7 +57,7 @@ impl Upload {
         &mut self,
         now: Timestamp,
         layout: &Layout,
-        peers: &mut BTreeMap<PeerId, RemotePeer>,
+        peers: &mut LiteMap<PeerId, RemotePeer>,
         outputs: &mut impl Extend<Output>,
     ) {
         for (peer, remote) in peers.iter_mut() {
@@ -78,9 +76,8 @@ impl Upload {
         outputs: &mut impl Extend<Output>,
     ) {
         while let Some(range) = remote.queue.front_mut() {
-            let Some(loaded) = self.loaded.get_mut(&range.piece).filter(|l| l.ready) else {
-                return;
-            };
+            let Some(loaded) = self.loaded.get_mut(&range.piece) else { return };
+            let Some((first, count)) = loaded.record else { return };
             // The emptiest lane of those that have room.
             let lane = remote.lanes.iter_mut().enumerate().min_by_key(|(_, lane)| lane.buffered);
             let Some((number, lane)) = lane.filter(|(_, l)| l.buffered < HIGH_WATER_MARK) else {
@@ -96,13 +93,10 @@ impl Upload {
                 remote.queue.pop_front();
             }
             if !remote.records_sent.contains(piece) {
-                let record = self.records.range(..=piece).next_back();
-                if let Some((first, count)) = record {
-                    for covered in first.0..first.0 + count {
-                        remote.records_sent.insert(PieceIndex(covered));
-                    }
-                    outputs.extend([Output::SendRecord { peer, piece }]);
+                for covered in first.0..first.0 + count {
+                    remote.records_sent.insert(PieceIndex(covered));
                 }
+                outputs.extend([Output::SendRecord { peer, piece }]);
             }
             lane.buffered += u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
             self.sent.add(now, u64::from(block.length));
@@ -114,15 +108,17 @@ impl Upload {
     fn read_ahead(
         &mut self,
         layout: &Layout,
-        peers: &BTreeMap<PeerId, RemotePeer>,
+        peers: &LiteMap<PeerId, RemotePeer>,
         outputs: &mut impl Extend<Output>,
     ) {
         let length_of = |piece| layout.length_of(piece);
-        let needed: BTreeSet<PieceIndex> = peers
+        let mut needed: Vec<PieceIndex> = peers
             .values()
             .filter(|remote| !remote.choking)
             .flat_map(|remote| remote.upcoming(READ_AHEAD_BYTES, length_of))
             .collect();
+        needed.sort_unstable();
+        needed.dedup();
         for piece in &needed {
             if self.loaded.contains_key(piece) {
                 continue;
@@ -134,7 +130,7 @@ impl Upload {
                 return;
             }
             self.loaded_bytes += length;
-            self.loaded.insert(*piece, Loaded { ready: false, used: self.clock });
+            self.loaded.insert(*piece, Loaded { record: None, used: self.clock });
             outputs.extend([Output::LoadPiece { piece: *piece }]);
         }
         if peers.is_empty() {
@@ -147,14 +143,14 @@ impl Upload {
         &mut self,
         layout: &Layout,
         length: u64,
-        needed: &BTreeSet<PieceIndex>,
+        needed: &[PieceIndex],
         outputs: &mut impl Extend<Output>,
     ) {
         while self.loaded_bytes + length > CACHE_BYTES {
             let idle = self
                 .loaded
                 .iter()
-                .filter(|(piece, loaded)| loaded.ready && !needed.contains(piece))
+                .filter(|(piece, loaded)| loaded.record.is_some() && !needed.contains(piece))
                 .min_by_key(|(_, loaded)| loaded.used)
                 .map(|(piece, _)| *piece);
             let Some(piece) = idle else { return };

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use transfer4me::protocol::id::{JoinToken, OwnerToken};
@@ -69,7 +70,7 @@ async fn what_is_outside_the_limits_is_refused_in_words() {
     let server = start().await;
     for (field, value) in [
         ("sealed_manifest", json!("")),
-        ("sealed_manifest", json!(BASE64URL_NOPAD.encode(&[0; limits::SEAL_OVERHEAD_BYTES]))),
+        ("sealed_manifest", json!(URL_SAFE_NO_PAD.encode(&[0; limits::SEAL_OVERHEAD_BYTES]))),
         ("sealed_manifest", json!("not base64url!")),
         ("sealed_manifest", json!("AAAA=")),
         ("total_bytes", json!(limits::MAX_TOTAL_BYTES + 1)),
@@ -101,7 +102,7 @@ async fn what_is_outside_the_limits_is_refused_in_words() {
 async fn the_largest_manifest_is_taken_and_one_byte_more_is_not() {
     let server = start().await;
     let most = limits::MAX_MANIFEST_BYTES + limits::SEAL_OVERHEAD_BYTES;
-    let sealed = |bytes| json!(BASE64URL_NOPAD.encode(&vec![1_u8; bytes]));
+    let sealed = |bytes| json!(URL_SAFE_NO_PAD.encode(&vec![1_u8; bytes]));
     let response = server.post("/api/rooms", &create_with("sealed_manifest", sealed(most))).await;
     assert_eq!(response.status(), StatusCode::CREATED);
     let room: Value = response.json();

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -66,7 +67,7 @@ pub async fn start() -> Running {
 }
 
 pub async fn start_with(setup: Setup) -> Running {
-    let name = format!("{}.db", BASE64URL_NOPAD.encode(&random::<12>()));
+    let name = format!("{}.db", URL_SAFE_NO_PAD.encode(&random::<12>()));
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     start_on(DatabaseFile(path), setup).await
 }
@@ -279,7 +280,7 @@ impl Peer {
 pub fn create_body(join_token: &JoinToken) -> Value {
     let verifier = JoinVerifier::from_bytes(Sha256::digest(join_token.as_bytes()).into());
     json!({
-        "sealed_manifest": BASE64URL_NOPAD.encode(&[7; 100]),
+        "sealed_manifest": URL_SAFE_NO_PAD.encode(&[7; 100]),
         "total_bytes": 5,
         "file_count": 1,
         "media_kind": "other",

@@ -59,7 +59,7 @@ async fn another_version_is_told_to_reload_even_if_its_join_looks_different() {
     peer.say(&ClientMessage::Join(Join { version, ..room.join() })).await;
     peer.is_refused(ErrorCode::Version).await;
     let mut peer = server.socket(&room).await;
-    let text = format!(r#"{{"type":"join","version":{version},"news":true}}"#);
+    let text = format!(r#"{{"join":{{"version":{version},"news":true}}}}"#);
     peer.send(Message::text(text)).await.unwrap();
     peer.is_refused(ErrorCode::Version).await;
 }
@@ -73,9 +73,9 @@ async fn garbage_is_refused_before_and_after_joining() {
         Message::text(""),
         Message::text("{}"),
         Message::text("null"),
-        Message::text(r#"{"type":"dance"}"#),
-        Message::text(r#"{"type":"signal","to":-1,"sealed":""}"#),
-        Message::text(format!(r#"{{"type":"signal","to":1,"sealed":"{long}"}}"#)),
+        Message::text(r#""dance""#),
+        Message::text(r#"{"signal":{"to":-1,"sealed":""}}"#),
+        Message::text(format!(r#"{{"signal":{{"to":1,"sealed":"{long}"}}}}"#)),
         Message::text("[".repeat(60_000)),
         Message::Binary(Bytes::from_static(&[0, 159, 146, 150])),
     ] {

@@ -1,7 +1,5 @@
 //! What a finished download consists of.
 
-use std::collections::BTreeSet;
-
 use super::opened_room::OpenedRoom;
 use crate::archive::safe_path::safe_paths;
 use crate::browser::piece_store::Shelf;
@@ -12,7 +10,7 @@ use crate::protocol::piece::Layout;
 pub fn spans(
     layout: &Layout,
     files: &[(usize, u64)],
-    gone: &BTreeSet<u32>,
+    gone: &[u32],
     several: bool,
 ) -> Vec<(u64, u64)> {
     if !several {
@@ -26,7 +24,7 @@ pub fn spans(
 }
 
 /// The files that came, under names that are safe on any system.
-pub fn finished_files(room: &OpenedRoom, shelf: &Shelf, gone: &BTreeSet<u32>) -> Vec<FinishedFile> {
+pub fn finished_files(room: &OpenedRoom, shelf: &Shelf, gone: &[u32]) -> Vec<FinishedFile> {
     let kept: Vec<_> = shelf.files().filter(|(file, _)| !gone.contains(&(*file as u32))).collect();
     let listed = kept.iter().filter_map(|(file, _)| room.manifest.files.get(*file));
     let paths: Vec<&str> = listed.clone().map(|file| file.path.as_str()).collect();

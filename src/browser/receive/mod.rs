@@ -5,7 +5,6 @@ mod opened_room;
 mod sentences;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use wasm_bindgen_futures::spawn_local;
@@ -260,7 +259,7 @@ impl Inner {
                 let layout = room.layout.clone();
                 let bytes = shelf.bytes();
                 let several = files.len() > 1;
-                let on_save = move |gone: &BTreeSet<u32>| {
+                let on_save = move |gone: &[u32]| {
                     let spans = spans(&layout, &files, gone, several);
                     store.finish(bytes, &spans);
                 };
@@ -301,8 +300,7 @@ impl Inner {
             StorageEvent::Failed => self.post(Input::StorageFailed),
             StorageEvent::Packing(percent) => self.change(|view| view.saving = Some(percent)),
             StorageEvent::Finished(content, sums) => {
-                let gone: BTreeSet<u32> =
-                    self.view.borrow().status.gone_files.iter().copied().collect();
+                let gone = self.view.borrow().status.gone_files.clone();
                 let files = finished_files(room, shelf, &gone);
                 let inner = self.clone();
                 spawn_local(async move {

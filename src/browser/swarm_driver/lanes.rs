@@ -1,9 +1,9 @@
 //! Links and their lanes: what the machine says is done to them, and what they tell is handed in.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
+use litemap::LiteMap;
 
 use super::{Inner, Link};
 use crate::browser::peer_connection::{LinkEvent, PeerConnection};
@@ -32,7 +32,7 @@ impl Inner {
         match PeerConnection::new(&state.ice, on_event) {
             Ok(connection) => {
                 begin(&connection);
-                let fresh = || Link { attempt, lanes: BTreeMap::new(), candidates: 0 };
+                let fresh = || Link { attempt, lanes: LiteMap::new(), candidates: 0 };
                 let link = state.links.entry(peer).or_insert_with(fresh);
                 if link.attempt != attempt {
                     *link = fresh();

@@ -4,10 +4,11 @@ mod lanes;
 mod signals;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use js_sys::Uint8Array;
+use litemap::LiteMap;
 
 use super::crypto::LinkSecrets;
 use super::listener::Listener;
@@ -53,7 +54,7 @@ pub trait Content {
     /// Forgets the parts of a piece.
     fn discard(&self, _piece: PieceIndex) {}
     /// Saves what was wanted.
-    fn save(&self, _gone_files: &BTreeSet<u32>) {}
+    fn save(&self, _gone_files: &[u32]) {}
 }
 
 /// What a driver needs to enter a room.
@@ -68,14 +69,14 @@ pub struct Access {
 
 struct Link {
     attempt: u32,
-    lanes: BTreeMap<u8, PeerConnection>,
+    lanes: LiteMap<u8, PeerConnection>,
     candidates: usize,
 }
 
 struct State {
     swarm: Swarm,
     socket: Option<SignallingSocket>,
-    links: BTreeMap<PeerId, Link>,
+    links: LiteMap<PeerId, Link>,
     ice: IceSettings,
     me: Option<PeerId>,
     /// The room gives its names anew, perhaps to others.
@@ -134,7 +135,7 @@ impl SwarmDriver {
             let state = State {
                 swarm,
                 socket: None,
-                links: BTreeMap::new(),
+                links: LiteMap::new(),
                 ice: IceSettings::default(),
                 me: None,
                 names_are_new: false,
@@ -195,12 +196,14 @@ impl Inner {
     }
 
     fn handle(self: &Rc<Self>, input: Input) {
-        let mut sent = BTreeSet::new();
+        let mut sent = Vec::new();
         self.state.borrow_mut().swarm.handle_input(now(), input);
         loop {
             let Some(output) = self.state.borrow_mut().swarm.poll_output() else { break };
             if let Output::SendBlock { peer, lane, .. } = &output {
-                sent.insert((*peer, *lane));
+                if !sent.contains(&(*peer, *lane)) {
+                    sent.push((*peer, *lane));
+                }
             }
             self.execute(output);
         }
@@ -284,7 +287,7 @@ impl Inner {
                 self.state.borrow_mut().links.remove(&peer);
             }
             Output::Save => {
-                let gone = self.state.borrow().swarm.gone_files().clone();
+                let gone = self.state.borrow().swarm.gone_files().to_vec();
                 self.content.save(&gone);
             }
             // The report that follows says so.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::protocol::rooms::Topology;
 
 mod conduct;
 mod random;

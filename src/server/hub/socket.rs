@@ -312,7 +312,11 @@ fn stated_version(text: &str) -> Option<u32> {
     struct Stated {
         version: u32,
     }
-    serde_json::from_str::<Stated>(text).ok().map(|stated| stated.version)
+    #[derive(serde::Deserialize)]
+    struct First {
+        join: Stated,
+    }
+    serde_json::from_str::<First>(text).ok().map(|first| first.join.version)
 }
 
 fn ending_of(error: &axum::Error) -> Ending {

@@ -1,5 +1,7 @@
 //! The socket: lost, opened again, left for good.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// How long the machine waits after each loss in a row.
