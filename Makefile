@@ -1,6 +1,6 @@
 # Everything is done by cargo xtask; these are its short names.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test lint bench-transfer bench-table bench-large cargo
+.PHONY: help run dev build test lint bench-transfer bench-large bench-table cargo
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -28,9 +28,6 @@ bench-large: cargo ## 2 GiB, and 10,000 files: time and memory
 
 bench-table: cargo ## the table of sizes and recipients of the 2016 report
 	@cargo xtask bench table_2016
-
-bench-large: cargo ## large rooms, and the memory that they take
-	@cargo xtask bench large
 
 cargo:
 	@command -v cargo >/dev/null || { \
