@@ -1,6 +1,7 @@
 //! The signalling WebSocket.
 
 use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
 use web_sys::{MessageEvent, WebSocket};
 
 use super::error::Error;
@@ -61,13 +62,23 @@ impl SignallingSocket {
     /// Sends a message; one that cannot be sent is lost with the socket, which tells so itself.
     pub fn send(&self, message: &ClientMessage) {
         if let Ok(text) = serde_json::to_string(message) {
-            let _ = self.socket.unchecked_ref::<WebSocket>().send_with_str(&text);
+            let _ = self.socket.send_with_str(&text);
         }
     }
 }
 
 impl Drop for SignallingSocket {
     fn drop(&mut self) {
-        let _ = self.socket.close();
+        if self.socket.ready_state() != WebSocket::CONNECTING {
+            let _ = self.socket.close();
+            return;
+        }
+        // Closing it now would be reported to the console as a failure. The browser frees the closure with the
+        // socket.
+        let socket = self.socket.clone();
+        let close = Closure::once_into_js(move || {
+            let _ = socket.close();
+        });
+        self.socket.set_onopen(close.dyn_ref());
     }
 }

@@ -8,6 +8,8 @@ use http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
+use http::StatusCode;
+
 use super::origin::AllowedOrigins;
 
 /// On every answer.
@@ -35,6 +37,9 @@ const HTTPS_ONLY: &str = "max-age=63072000";
 /// Puts the headers on an answer.
 pub async fn add(State(origins): State<AllowedOrigins>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    // Browsers lay the headers of a 304 over those that they stored (RFC 9111, section 3.2): it must not bring a
+    // policy that is not the file's own.
+    let stored = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -45,6 +50,7 @@ pub async fn add(State(origins): State<AllowedOrigins>, request: Request, next: 
     let content_type =
         headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let policy = match content_type {
+        _ if stored => None,
         html if html.starts_with("text/html") => None,
         script if script.starts_with("text/javascript") => Some(FOR_SCRIPTS),
         _ => Some(NOTHING_ALLOWED),
