@@ -118,7 +118,7 @@ impl OwnerKeys {
         let signed = SignedManifest {
             manifest,
             owner_key: URL_SAFE_NO_PAD.encode(&self.spki),
-            signature: URL_SAFE_NO_PAD.encode(&signature),
+            signature: URL_SAFE_NO_PAD.encode(signature),
         };
         let json = serde_json::to_vec(&signed).map_err(|_| Error::NotAuthentic)?;
         secrets.manifest.seal(&json, SEAL_CONTEXT).await

@@ -54,6 +54,9 @@ impl Shelf {
     }
 }
 
+/// Told which files are gone when all others are stored.
+type OnSave = dyn Fn(&[u32]);
+
 /// See the module.
 pub struct PieceStore {
     layout: Layout,
@@ -62,7 +65,7 @@ pub struct PieceStore {
     owner_key: OwnerKey,
     storage: Rc<Storage>,
     inbox: Inbox,
-    on_save: Box<dyn Fn(&[u32])>,
+    on_save: Box<OnSave>,
     begun: RefCell<LiteMap<PieceIndex, Uint8Array>>,
     records: Rc<RefCell<LiteMap<PieceIndex, Rc<PieceRecord>>>>,
 }

@@ -19,7 +19,7 @@ pub fn slot(
     Box::new(content)
 }
 
-/// Something to show in a [`slot`].
+/// Something to show in a [`slot()`].
 pub fn later<V: IntoView + 'static>(view: impl FnOnce() -> V + Send + 'static) -> Later
 where
     V::State: 'static,
@@ -27,7 +27,7 @@ where
     Later(Box::new(move || Shown(Box::new(view().build()))))
 }
 
-/// A paragraph of this class in a [`slot`], if there is something to say.
+/// A paragraph of this class in a [`slot()`], if there is something to say.
 pub fn paragraph(class: &'static str, words: Option<String>) -> Option<Later> {
     let words = words?;
     Some(later(move || view! { <p class=class>{words}</p> }))
@@ -86,7 +86,7 @@ impl RenderHtml for Later {
         self
     }
 
-    /// Nothing: see [`slot`].
+    /// Nothing: see [`slot()`].
     fn to_html_with_buf(
         self,
         _buf: &mut String,

@@ -2,7 +2,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
-//! | [`format`] | sizes, speeds, times and counts, in words: pure text |
+//! | [`mod@format`] | sizes, speeds, times and counts, in words: pure text |
 //! | [`copy_field`] | a text that cannot be edited, with a button that copies it |
 //! | [`progress_bar`] | how far something is |
 //! | [`later`] | what comes and goes in the browser alone |

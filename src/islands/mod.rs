@@ -7,7 +7,7 @@
 //!
 //! An island's first render in the browser must equal the server's, so whatever only a browser knows is asked
 //! in effects, which never run on the server. Objects of the seam live in a browser's one thread, in
-//! [`held::Held`]; what is shown lives in ordinary signals, since the server renders on many.
+//! `held::Held`; what is shown lives in ordinary signals, since the server renders on many.
 
 mod held;
 mod page;

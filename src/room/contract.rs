@@ -54,7 +54,7 @@ pub enum Input {
         /// Why.
         reason: CloseReason,
     },
-    /// The time of [`Room::poll_timeout`] has come.
+    /// The time of [`super::Room::poll_timeout`] has come.
     Timeout,
 }
 

@@ -32,7 +32,7 @@ pub struct Config {
     #[arg(long, value_name = "URL", default_value = "sqlite:transfer4me.db", value_parser = database_url)]
     pub database_url: String,
 
-    /// Origin under which browsers reach this server, such as https://example.org. Pages of any other origin
+    /// Origin under which browsers reach this server, such as `https://example.org`. Pages of any other origin
     /// are refused. Unset: the listening address, and localhost at the same port.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub public_url: Option<String>,

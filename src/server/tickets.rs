@@ -42,7 +42,7 @@ impl Tickets {
     pub fn issue(&self, room_id: &RoomId, expires_at: i64) -> String {
         let expiry = expires_at.to_be_bytes();
         let tag = self.bound_to(room_id, &expiry).finalize().into_bytes();
-        URL_SAFE_NO_PAD.encode(&[expiry.as_slice(), tag.as_slice()].concat())
+        URL_SAFE_NO_PAD.encode([expiry.as_slice(), tag.as_slice()].concat())
     }
 
     /// Whether this is a ticket to that room which has not ended by `now`, Unix time in seconds.

@@ -161,7 +161,7 @@ pub enum Input {
     },
     /// The person gives up, or the page goes.
     Left,
-    /// The time of [`Swarm::poll_timeout`] has come.
+    /// The time of [`super::Swarm::poll_timeout`] has come.
     Timeout,
 }
 

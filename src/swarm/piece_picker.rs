@@ -23,14 +23,14 @@ impl PiecePicker {
         while self.first < self.missing.length() && !self.missing.contains(PieceIndex(self.first)) {
             self.first += 1;
         }
-        let piece = self.from_first().find(|piece| remote.contains(*piece))?;
+        let piece = self.missing_ones().find(|piece| remote.contains(*piece))?;
         self.missing.remove(piece);
         Some(piece)
     }
 
     /// Whether a remote peer holds anything that is still to be picked.
     pub fn wants_from(&self, remote: &Bitfield) -> bool {
-        self.from_first().any(|piece| remote.contains(piece))
+        self.missing_ones().any(|piece| remote.contains(piece))
     }
 
     /// Puts a piece back that has to be fetched from its beginning.
@@ -44,7 +44,7 @@ impl PiecePicker {
         self.missing.remove(piece)
     }
 
-    fn from_first(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+    fn missing_ones(&self) -> impl Iterator<Item = PieceIndex> + '_ {
         (self.first..self.missing.length())
             .map(PieceIndex)
             .filter(|piece| self.missing.contains(*piece))

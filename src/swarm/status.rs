@@ -143,7 +143,7 @@ impl super::Swarm {
             bytes_per_second: if running { bytes_per_second } else { 0 },
             seconds_left: running.then(|| left.div_ceil(bytes_per_second)),
             path: self.peers.values().find(|r| r.provider).map_or(PathKind::Unknown, |r| r.path),
-            gone_files: self.gone_files.iter().copied().collect(),
+            gone_files: self.gone_files.to_vec(),
             helped: 0,
         }
     }
@@ -198,7 +198,7 @@ impl super::Swarm {
             may_close: false,
             bytes_per_second: self.upload.sent.bytes_per_second(now),
             sent_bytes: self.upload.sent.total(),
-            gone_files: self.gone_files.iter().copied().collect(),
+            gone_files: self.gone_files.to_vec(),
         }
     }
 }

@@ -194,7 +194,7 @@ fn a_file_that_vanishes_is_left_out() {
     world.run_to_end();
     world.assert_everyone_complete();
     for browser in &world.browsers[1..] {
-        assert_eq!(browser.swarm.gone_files().iter().copied().collect::<Vec<_>>(), [2]);
+        assert_eq!(browser.swarm.gone_files().to_vec(), [2]);
         let status = browser.swarm.download_status(world.now);
         assert_eq!((status.have_bytes, status.wanted_bytes), (5 * MIB, 5 * MIB));
     }

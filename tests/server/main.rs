@@ -1,5 +1,7 @@
 //! The server as its clients see it: real sockets on a free port, a real database file.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this crate is tests")]
+
 mod http_client;
 mod passwords;
 mod presentation;

@@ -55,7 +55,7 @@ async fn a_room_can_be_made_read_and_closed() {
     let manifest = server.get(&format!("{location}/manifest")).await;
     assert_eq!(manifest.headers()["content-type"], "application/octet-stream");
     assert_eq!(manifest.headers()["cache-control"], "no-store");
-    assert_eq!(manifest.bytes().as_ref(), [7; 100]);
+    assert_eq!(manifest.bytes(), [7; 100]);
 
     let owner = created["owner_token"].as_str().unwrap();
     for _ in 0..2 {
@@ -70,7 +70,7 @@ async fn what_is_outside_the_limits_is_refused_in_words() {
     let server = start().await;
     for (field, value) in [
         ("sealed_manifest", json!("")),
-        ("sealed_manifest", json!(URL_SAFE_NO_PAD.encode(&[0; limits::SEAL_OVERHEAD_BYTES]))),
+        ("sealed_manifest", json!(URL_SAFE_NO_PAD.encode([0; limits::SEAL_OVERHEAD_BYTES]))),
         ("sealed_manifest", json!("not base64url!")),
         ("sealed_manifest", json!("AAAA=")),
         ("total_bytes", json!(limits::MAX_TOTAL_BYTES + 1)),
@@ -102,7 +102,7 @@ async fn what_is_outside_the_limits_is_refused_in_words() {
 async fn the_largest_manifest_is_taken_and_one_byte_more_is_not() {
     let server = start().await;
     let most = limits::MAX_MANIFEST_BYTES + limits::SEAL_OVERHEAD_BYTES;
-    let sealed = |bytes| json!(URL_SAFE_NO_PAD.encode(&vec![1_u8; bytes]));
+    let sealed = |bytes| json!(URL_SAFE_NO_PAD.encode(vec![1_u8; bytes]));
     let response = server.post("/api/rooms", &create_with("sealed_manifest", sealed(most))).await;
     assert_eq!(response.status(), StatusCode::CREATED);
     let room: Value = response.json();

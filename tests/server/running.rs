@@ -67,7 +67,7 @@ pub async fn start() -> Running {
 }
 
 pub async fn start_with(setup: Setup) -> Running {
-    let name = format!("{}.db", URL_SAFE_NO_PAD.encode(&random::<12>()));
+    let name = format!("{}.db", URL_SAFE_NO_PAD.encode(random::<12>()));
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     start_on(DatabaseFile(path), setup).await
 }
@@ -266,7 +266,7 @@ impl Peer {
     }
 
     /// The socket closes, and this error is the last word.
-    pub async fn is_refused(self, code: ErrorCode) {
+    pub async fn expect_refusal(self, code: ErrorCode) {
         match self.hear_out().await.last() {
             Some(ServerMessage::Error { code: said, message }) if *said == code => {
                 assert!(message.ends_with('.'), "{message}");
@@ -280,7 +280,7 @@ impl Peer {
 pub fn create_body(join_token: &JoinToken) -> Value {
     let verifier = JoinVerifier::from_bytes(Sha256::digest(join_token.as_bytes()).into());
     json!({
-        "sealed_manifest": URL_SAFE_NO_PAD.encode(&[7; 100]),
+        "sealed_manifest": URL_SAFE_NO_PAD.encode([7; 100]),
         "total_bytes": 5,
         "file_count": 1,
         "media_kind": "other",

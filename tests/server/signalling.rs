@@ -34,7 +34,7 @@ async fn eventually(mut met: impl AsyncFnMut() -> bool) {
 async fn refused(server: &Running, room: &Room, join: Join) {
     let mut peer = server.socket(room).await;
     peer.say(&ClientMessage::Join(join)).await;
-    peer.is_refused(ErrorCode::Forbidden).await;
+    peer.expect_refusal(ErrorCode::Forbidden).await;
 }
 
 async fn closed_because(peer: Peer, reason: CloseReason) {
@@ -123,7 +123,7 @@ async fn a_protected_room_wants_the_ticket_or_the_owner() {
     let mut peer = server.socket_with(id, origin, ticket.as_deref()).await.unwrap();
     let join = Join { join_token: JoinToken::from_bytes(random()), ..room.join() };
     peer.say(&ClientMessage::Join(join)).await;
-    peer.is_refused(ErrorCode::Forbidden).await;
+    peer.expect_refusal(ErrorCode::Forbidden).await;
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_room_that_never_was_is_told_on_the_socket() {
     let absent = RoomId::from_bytes(random());
     let mut peer = server.socket_with(&absent, Some(&server.origin), None).await.unwrap();
     peer.say(&ClientMessage::Join(room.join())).await;
-    peer.is_refused(ErrorCode::NotFound).await;
+    peer.expect_refusal(ErrorCode::NotFound).await;
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn the_owner_sends_a_recipient_away_and_nobody_else_can() {
     let (mut first, _) = server.recipient(&room).await;
     let (second, guest) = server.recipient(&room).await;
     first.say(&ClientMessage::Remove { peer: host.peer_id }).await;
-    first.is_refused(ErrorCode::Forbidden).await;
+    first.expect_refusal(ErrorCode::Forbidden).await;
     owner.say(&ClientMessage::Remove { peer: guest.peer_id }).await;
     closed_because(second, CloseReason::Removed).await;
 }
@@ -244,7 +244,7 @@ async fn a_full_room_says_so() {
     let (_leech, _) = server.recipient(&room).await;
     let mut late = server.socket(&room).await;
     late.say(&ClientMessage::Join(room.join())).await;
-    late.is_refused(ErrorCode::Full).await;
+    late.expect_refusal(ErrorCode::Full).await;
 }
 
 #[tokio::test]
@@ -264,8 +264,8 @@ async fn a_stopping_server_says_goodbye_and_goes() {
     let waiting = server.socket(&room).await;
     let asked = std::time::Instant::now();
     let stopped = tokio::spawn(server.stop());
-    owner.is_refused(ErrorCode::Unavailable).await;
-    waiting.is_refused(ErrorCode::Unavailable).await;
+    owner.expect_refusal(ErrorCode::Unavailable).await;
+    waiting.expect_refusal(ErrorCode::Unavailable).await;
     stopped.await.unwrap();
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }

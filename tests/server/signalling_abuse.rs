@@ -45,7 +45,7 @@ async fn a_socket_that_does_not_join_is_closed_after_five_seconds() {
     let server = start().await;
     let room = server.room().await;
     let opened = Instant::now();
-    server.socket(&room).await.is_refused(ErrorCode::Malformed).await;
+    server.socket(&room).await.expect_refusal(ErrorCode::Malformed).await;
     let waited = opened.elapsed();
     assert!(waited >= limits::JOIN_TIMEOUT && waited < Duration::from_secs(9), "{waited:?}");
 }
@@ -57,11 +57,11 @@ async fn another_version_is_told_to_reload_even_if_its_join_looks_different() {
     let mut peer = server.socket(&room).await;
     let version = limits::PROTOCOL_VERSION + 1;
     peer.say(&ClientMessage::Join(Join { version, ..room.join() })).await;
-    peer.is_refused(ErrorCode::Version).await;
+    peer.expect_refusal(ErrorCode::Version).await;
     let mut peer = server.socket(&room).await;
     let text = format!(r#"{{"join":{{"version":{version},"news":true}}}}"#);
     peer.send(Message::text(text)).await.unwrap();
-    peer.is_refused(ErrorCode::Version).await;
+    peer.expect_refusal(ErrorCode::Version).await;
 }
 
 #[tokio::test]
@@ -81,10 +81,10 @@ async fn garbage_is_refused_before_and_after_joining() {
     ] {
         let mut early = server.socket(&room).await;
         early.send(garbage.clone()).await.unwrap();
-        early.is_refused(ErrorCode::Malformed).await;
+        early.expect_refusal(ErrorCode::Malformed).await;
         let (mut late, _) = server.recipient(&room).await;
         late.send(garbage).await.unwrap();
-        late.is_refused(ErrorCode::Malformed).await;
+        late.expect_refusal(ErrorCode::Malformed).await;
     }
 }
 
@@ -94,10 +94,10 @@ async fn nothing_comes_before_join_and_join_comes_once() {
     let room = server.room().await;
     let mut peer = server.socket(&room).await;
     peer.say(&ClientMessage::Want).await;
-    peer.is_refused(ErrorCode::Malformed).await;
+    peer.expect_refusal(ErrorCode::Malformed).await;
     let (mut peer, _) = server.recipient(&room).await;
     peer.say(&ClientMessage::Join(room.join())).await;
-    peer.is_refused(ErrorCode::Malformed).await;
+    peer.expect_refusal(ErrorCode::Malformed).await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_message_over_the_limit_ends_its_socket_only() {
     // The greatest that is allowed is read, and found to be no message.
     let (mut peer, _) = server.recipient(&room).await;
     peer.send(Message::text(" ".repeat(limits::MAX_SIGNALLING_BYTES))).await.unwrap();
-    peer.is_refused(ErrorCode::Malformed).await;
+    peer.expect_refusal(ErrorCode::Malformed).await;
     other.say(&ClientMessage::Leave).await;
     assert!(other.hear_out().await.is_empty());
 }
@@ -127,7 +127,7 @@ async fn a_socket_that_talks_too_fast_is_closed() {
             break;
         }
     }
-    peer.is_refused(ErrorCode::TooFast).await;
+    peer.expect_refusal(ErrorCode::TooFast).await;
 }
 
 #[tokio::test]

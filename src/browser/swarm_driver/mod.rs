@@ -90,10 +90,13 @@ struct State {
     reported: f64,
 }
 
+/// Told after a change, at most four times a second.
+type OnChange = dyn Fn(&Swarm, Timestamp);
+
 struct Inner {
     access: Access,
     content: Box<dyn Content>,
-    on_change: Box<dyn Fn(&Swarm, Timestamp)>,
+    on_change: Box<OnChange>,
     inbox: RefCell<VecDeque<Input>>,
     running: Cell<bool>,
     /// The payload of the block that is being handled.
@@ -200,10 +203,10 @@ impl Inner {
         self.state.borrow_mut().swarm.handle_input(now(), input);
         loop {
             let Some(output) = self.state.borrow_mut().swarm.poll_output() else { break };
-            if let Output::SendBlock { peer, lane, .. } = &output {
-                if !sent.contains(&(*peer, *lane)) {
-                    sent.push((*peer, *lane));
-                }
+            if let Output::SendBlock { peer, lane, .. } = &output
+                && !sent.contains(&(*peer, *lane))
+            {
+                sent.push((*peer, *lane));
             }
             self.execute(output);
         }
