@@ -4,7 +4,7 @@
  * `T4M_BENCH_MIB` sets the large file (2048); a file of 128 MiB goes first, for comparison.
  *
  * Contexts of a test are off the record, where Chromium keeps a site's files in memory. There a save of 2 GiB was cut at
- * 1.5 GB although every piece had been verified; an ordinary profile is what has to be measured for that size.
+ * 1.5 GB although every piece had been verified; in an ordinary profile the same file arrived whole.
  */
 
 import path from "node:path";
