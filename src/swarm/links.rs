@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::negotiation::{block_length_for, inspect_description};
 use super::remote_peer::{Lane, LinkState, RemotePeer};
 use super::{Failure, Output, PeerId, PeerMessage, Reason, Signal, Swarm, Timestamp};
-use crate::protocol::limits::{MAX_CANDIDATE_BYTES, PROTOCOL_VERSION};
+use crate::protocol::limits::{MAX_CANDIDATE_BYTES, MAX_CANDIDATES, PROTOCOL_VERSION};
 use crate::protocol::signalling::ClientMessage;
 
 /// Time for a link to come about.
@@ -69,7 +69,9 @@ impl Swarm {
                 self.outputs.push_back(Output::AcceptAnswer { peer: from, lane, sdp });
             }
             Signal::Candidate { lane, attempt, candidate, sdp_mid } => {
-                if remote.attempt == attempt && candidate.len() <= MAX_CANDIDATE_BYTES {
+                remote.candidates += 1;
+                let few = remote.candidates <= MAX_CANDIDATES;
+                if remote.attempt == attempt && few && candidate.len() <= MAX_CANDIDATE_BYTES {
                     let output = Output::AddCandidate { peer: from, lane, candidate, sdp_mid };
                     self.outputs.push_back(output);
                 }

@@ -39,9 +39,9 @@ impl PiecePicker {
         self.first = self.first.min(piece.0);
     }
 
-    /// Never picks this piece; tells whether it was still missing.
-    pub fn forget(&mut self, piece: PieceIndex) -> bool {
-        self.missing.remove(piece)
+    /// Never picks this piece.
+    pub fn forget(&mut self, piece: PieceIndex) {
+        self.missing.remove(piece);
     }
 
     fn missing_ones(&self) -> impl Iterator<Item = PieceIndex> + '_ {

@@ -42,6 +42,8 @@ pub struct RemotePeer {
     pub attempt: u32,
     /// How far the link has come.
     pub state: LinkState,
+    /// ICE candidates that came from it.
+    pub candidates: usize,
     /// Open connections.
     pub lanes: Vec<Lane>,
     /// How the bytes travel.
@@ -84,6 +86,7 @@ impl RemotePeer {
         Self {
             attempt,
             state: LinkState::Connecting { deadline },
+            candidates: 0,
             lanes: Vec::new(),
             path: PathKind::Unknown,
             provider,

@@ -32,7 +32,7 @@ impl Inner {
         match PeerConnection::new(&state.ice, on_event) {
             Ok(connection) => {
                 begin(&connection);
-                let fresh = || Link { attempt, lanes: LiteMap::new(), candidates: 0 };
+                let fresh = || Link { attempt, lanes: LiteMap::new() };
                 let link = state.links.entry(peer).or_insert_with(fresh);
                 if link.attempt != attempt {
                     *link = fresh();

@@ -18,7 +18,7 @@ use super::signalling_socket::{SignallingSocket, SocketEvent};
 use super::timer::{Timer, now};
 use crate::clock::Timestamp;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
-use crate::protocol::limits::{MAX_CANDIDATES, PROTOCOL_VERSION};
+use crate::protocol::limits::PROTOCOL_VERSION;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::rooms::RoomLinks;
@@ -70,7 +70,6 @@ pub struct Access {
 struct Link {
     attempt: u32,
     lanes: LiteMap<u8, PeerConnection>,
-    candidates: usize,
 }
 
 struct State {
@@ -261,12 +260,6 @@ impl Inner {
                 self.on_lane(peer, lane, |connection| connection.accept_answer(&sdp));
             }
             Output::AddCandidate { peer, lane, candidate, sdp_mid } => {
-                if let Some(link) = self.state.borrow_mut().links.get_mut(&peer) {
-                    link.candidates += 1;
-                    if link.candidates > MAX_CANDIDATES {
-                        return;
-                    }
-                }
                 self.on_lane(peer, lane, |c| c.add_candidate(&candidate, sdp_mid.as_deref()));
             }
             Output::SendControl { peer, message } => self.send_control(peer, &message),

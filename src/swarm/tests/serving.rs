@@ -2,6 +2,7 @@
 
 use super::upload::HIGH_WATER_MARK;
 use super::*;
+use crate::protocol::limits::MAX_CANDIDATES;
 use crate::protocol::peer_wire::BLOCK_HEADER_BYTES;
 
 const PIECE: u32 = MIN_PIECE_LENGTH;
@@ -169,4 +170,21 @@ fn removing_someone_is_told_only_to_a_server_that_hears_it() {
     script.input(Input::SocketClosed);
     script.input(Input::RemovalAsked { peer: OTHER });
     assert_eq!(script.news(), []);
+}
+
+#[test]
+fn more_candidates_than_anyone_has_are_passed_over() {
+    let mut script = Script::owner(&[5]);
+    script.enter();
+    script.hears(ServerMessage::Serve { peer: OTHER });
+    script.input(offer(1));
+    script.news();
+    for number in 0..MAX_CANDIDATES + 10 {
+        let candidate = format!("candidate:{number}");
+        let signal = Signal::Candidate { lane: 0, attempt: 1, candidate, sdp_mid: None };
+        script.input(Input::SignalReceived { from: OTHER, signal });
+    }
+    let news = script.news();
+    let taken = news.iter().filter(|output| matches!(output, Output::AddCandidate { .. }));
+    assert_eq!(taken.count(), MAX_CANDIDATES);
 }
