@@ -49,6 +49,8 @@ fn every_control_message_has_these_bytes() {
             format!("09 00000002 {} {}", "bb".repeat(64), "aa".repeat(32)),
         ),
         (PeerMessage::FileGone(7), "0a 00000007".to_owned()),
+        // kind, bits
+        (PeerMessage::Wanted(vec![0b1010_0000]), "0b a0".to_owned()),
     ];
     for (message, bytes) in golden {
         assert_eq!(hex(&message.encode()), bytes.replace(' ', ""), "{message:?}");
@@ -88,7 +90,7 @@ fn a_records_signature_covers_room_place_and_hashes() {
 fn cut_long_and_unknown_messages_are_refused() {
     let cases: [(Vec<u8>, WireError); 9] = [
         (vec![], WireError::Empty),
-        (vec![11], WireError::UnknownKind(11)),
+        (vec![12], WireError::UnknownKind(12)),
         (vec![1, 0], WireError::WrongLength),
         (vec![5, 0, 0, 0], WireError::WrongLength),
         (vec![7], WireError::WrongLength),

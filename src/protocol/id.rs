@@ -127,13 +127,14 @@ bytes_as_text!(
 secret!(OwnerToken);
 
 bytes_as_text!(
-    /// Proof of being the same member after a dropped socket.
-    ResumeToken, 16, "resume token"
+    /// Proof of being the same member after a dropped socket: the peer id (big endian) and the server's MAC over it,
+    /// which holds across a restart of the server.
+    ResumeToken, 20, "resume token"
 );
 secret!(ResumeToken);
 
-/// A member of a room, as the room's other members and the server name it. The server assigns it; within
-/// one room it is never given twice.
+/// A member of a room, as the room's other members and the server name it. The server draws it at random, so that a
+/// server that has forgotten its rooms does not give a name that someone still bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(pub u32);

@@ -36,13 +36,24 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Time a member whose socket dropped keeps its place.
 pub const REJOIN_GRACE: Duration = Duration::from_secs(60);
 /// Messages a socket may send in a row, after a pause.
-pub const SOCKET_BURST: u32 = 240;
+pub const SOCKET_BURST: u32 = 480;
 /// Messages a second a socket may send in the long run.
 pub const SOCKET_MESSAGES_PER_SECOND: u32 = 60;
 /// Messages that wait for one slow socket before it is dropped.
 pub const SOCKET_OUTBOX: usize = 256;
 /// Inputs that wait for one room before senders wait for it.
 pub const ROOM_INBOX: usize = 256;
+
+/// Leeches that a member serves at once, before it knows its uplink.
+pub const DEFAULT_SLOTS: u8 = 4;
+/// Fewest that a member adapts its slots to by itself. A person who does not help offers none.
+pub const MIN_SLOTS: u8 = 2;
+/// Most that a member adapts its slots to by itself.
+pub const MAX_SLOTS: u8 = 6;
+/// Providers that a leech has at once, where the topology gives it several.
+pub const MAX_PROVIDERS: usize = 5;
+/// Links that a member that comes back may claim, and of which it may tell measurements in one message.
+pub const MAX_TOLD_LINKS: usize = 64;
 
 /// Smallest piece: hashing and signing less at a time costs more than it gives.
 pub const MIN_PIECE_LENGTH: u32 = 256 << 10;

@@ -15,11 +15,14 @@
 //!           8 cancel          the same
 //!           9 record          first_piece u32, signature (64), n × SHA-256 (32)
 //!          10 file_gone       file u32
+//!          11 wanted          bits as in bitfield: what a leech that leaves files out wants, before interested
 //! blocks:   piece u32, begin u32, payload
 //! ```
 //!
-//! After `hello` from both, a provider sends its `bitfield`, a leech `interested`; the provider answers `unchoke`;
-//! requests and blocks follow. The record that covers a piece is sent before the piece's first block.
+//! After `hello` from both, each sends its `bitfield` if it holds anything, a leech `interested`; the provider answers
+//! `unchoke`; requests and blocks follow. The record that covers a piece is sent before the piece's first block.
+//! A link may serve both ways at once. The owner of a `swarm` sends no bitfield: it names by `have` the pieces that it
+//! grants to this leech, a different one to each (BEP 16).
 
 use super::limits::{
     MAX_CONTROL_BYTES, MAX_RANGES_PER_REQUEST, MAX_RECORD_PIECES, PROTOCOL_VERSION,
@@ -108,6 +111,8 @@ pub enum PeerMessage {
     Record(PieceRecord),
     /// The file changed or vanished on the owner's disk; its pieces will not come.
     FileGone(u32),
+    /// What the sender wants. Without it, everything.
+    Wanted(Vec<u8>),
 }
 
 /// What is wrong with a message from a peer. Every one ends the link.
@@ -147,6 +152,7 @@ impl PeerMessage {
                 message(9, &[&record.first_piece.0.to_be_bytes(), &record.signature, &hashes])
             }
             Self::FileGone(file) => message(10, &[&file.to_be_bytes()]),
+            Self::Wanted(bits) => message(11, &[bits]),
         }
     }
 
@@ -174,6 +180,7 @@ impl PeerMessage {
             8 => decode_ranges(body).map(Self::Cancel),
             9 => decode_record(body).map(Self::Record),
             10 => integers(body).map(|[file]| Self::FileGone(file)),
+            11 => Ok(Self::Wanted(body.to_vec())),
             unknown => Err(WireError::UnknownKind(*unknown)),
         }
     }

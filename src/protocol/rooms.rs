@@ -30,13 +30,21 @@ impl MediaKind {
     }
 }
 
-/// Who serves whom in a room. More are planned; see docs/architecture.md.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Who serves whom in a room. docs/seed_pool.md compares them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topology {
     /// The owner serves every recipient.
-    #[default]
     Direct,
+    /// Each newcomer fetches from the one who came before it.
+    Chain,
+    /// Supernodes, elected by what they hold, their uplink and nearness, serve the others.
+    Tree,
+    /// Complete seeds serve, each up to its slots; everyone else waits in line (the 2016 report's plan).
+    Pool,
+    /// Several providers at once; whoever holds a piece passes it on.
+    #[default]
+    Swarm,
 }
 
 impl Topology {
@@ -44,8 +52,15 @@ impl Topology {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
+            Self::Chain => "chain",
+            Self::Tree => "tree",
+            Self::Pool => "pool",
+            Self::Swarm => "swarm",
         }
     }
+
+    /// Every one, for parsing and for comparing.
+    pub const ALL: [Self; 5] = [Self::Direct, Self::Chain, Self::Tree, Self::Pool, Self::Swarm];
 }
 
 /// Whether a new room asks for a password, and which.
@@ -88,9 +103,9 @@ pub struct CreateRoom {
     /// Whether to ask for a password.
     #[serde(default)]
     pub password: PasswordRequest,
-    /// Who is to serve whom.
+    /// Who is to serve whom; what the operator set if absent.
     #[serde(default)]
-    pub topology: Topology,
+    pub topology: Option<Topology>,
     /// Seconds that the room is to live; the operator's limit if absent, never more than that.
     #[serde(default)]
     pub expires_in: Option<u64>,

@@ -9,6 +9,7 @@
 //!  |<----------- assigned {peers}|------------------ serve {peer}>|
 //!  | signal {to, sealed} ------->|------- signal {from, sealed} ->|   offer; then both ways: answer, candidates
 //!  | progress, complete -------->|----------------- roster {…} -->|
+//!  | slots, stats -------------->|                               |   from everyone who serves
 //!  | leave --------------------->|---------------- revoked {peer}>|
 //! ```
 //!
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{JoinToken, OwnerToken, PeerId, ResumeToken};
 use super::limits;
+use super::rooms::Topology;
 
 /// From a peer to the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,8 +29,16 @@ use super::limits;
 pub enum ClientMessage {
     /// The first message on every socket, and only that.
     Join(Join),
-    /// Asks for providers. Repeating it while being served asks again for those that were lost.
+    /// Asks for providers. Repeating it while being served says that those at hand hold nothing that is needed.
     Want,
+    /// Tells how many leeches the member serves at once from now on: fewer when its uplink is saturated, none when
+    /// its person does not help. Those that are served already stay.
+    Slots {
+        /// At most [`limits::MAX_SLOTS`] by its own adaptation.
+        offered: u8,
+    },
+    /// What the member measured, every few seconds.
+    Stats(Stats),
     /// Passes a sealed signal to one peer.
     Signal {
         /// For whom.
@@ -77,6 +87,32 @@ pub struct Join {
     pub resume_token: Option<ResumeToken>,
     /// How much of the content it holds.
     pub have: Have,
+    /// How many leeches it serves at once; none if its person does not help.
+    pub slots: u8,
+    /// All whom it fetches from over links that still stand; at most [`limits::MAX_TOLD_LINKS`]. Any other link by
+    /// which the room thinks it is served is over. Counts only with a resume token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<PeerId>,
+}
+
+/// What a member measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stats {
+    /// Most payload bytes a second that it sent to all together, over the last seconds.
+    pub uplink_bytes_per_second: u64,
+    /// Round-trip times of its links; at most [`limits::MAX_TOLD_LINKS`].
+    pub round_trips: Vec<RoundTrip>,
+}
+
+/// How long one link's round trip takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoundTrip {
+    /// To whom.
+    pub peer: PeerId,
+    /// Milliseconds.
+    pub millis: u32,
 }
 
 /// How much of a room's content a member holds.
@@ -105,6 +141,8 @@ pub struct Progress {
     pub phase: MemberPhase,
     /// How its bytes travel.
     pub path: PathKind,
+    /// How much of the whole room it holds, wanted or not.
+    pub have: Have,
 }
 
 /// What a member is doing, in words that the owner's page shows.
@@ -142,12 +180,15 @@ pub enum PathKind {
 pub enum ServerMessage {
     /// The first message; the peer has joined.
     Welcome(Welcome),
-    /// Fetch from these peers: make each an offer. Earlier ones stay.
+    /// Fetch from these peers: make an offer to each that no link stands to. Earlier ones stay.
     Assigned {
         /// Whom.
         peers: Vec<PeerId>,
+        /// The room's owner, if it is here: whose word on lost files counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<PeerId>,
     },
-    /// This peer is going to make an offer; answer it.
+    /// Serve this peer, which is going to make an offer unless a link stands; answer it.
     Serve {
         /// Who.
         peer: PeerId,
@@ -203,6 +244,8 @@ pub struct Welcome {
     pub ice_servers: Vec<IceServer>,
     /// Whether candidates travel one by one (RFC 8838) or all inside the description.
     pub trickle_ice: bool,
+    /// Who serves whom here.
+    pub topology: Topology,
 }
 
 /// One entry of `RTCConfiguration.iceServers`.
@@ -225,6 +268,8 @@ pub struct RosterEntry {
     pub peer: PeerId,
     /// What it last said.
     pub progress: Progress,
+    /// Whether it serves others.
+    pub helps: bool,
 }
 
 /// Why a room is over for a peer.
@@ -299,6 +344,15 @@ pub enum Signal {
         /// RFC 8866.
         sdp: String,
     },
+    /// An offer within a connection that lost its path (ICE restart, RFC 8839, section 4.4).
+    Restart {
+        /// Which of the link's connections.
+        lane: u8,
+        /// The first offer's.
+        attempt: u32,
+        /// RFC 8866.
+        sdp: String,
+    },
     /// Answers an offer.
     Answer {
         /// Which of the link's connections.
@@ -335,6 +389,12 @@ pub fn parse_client_message(text: &str) -> Result<ClientMessage, MalformedMessag
         ClientMessage::Signal { sealed, .. }
             if sealed.0.len() > limits::MAX_SEALED_SIGNAL_BYTES =>
         {
+            Err(MalformedMessage::TooLong)
+        }
+        ClientMessage::Join(join) if join.providers.len() > limits::MAX_TOLD_LINKS => {
+            Err(MalformedMessage::TooLong)
+        }
+        ClientMessage::Stats(stats) if stats.round_trips.len() > limits::MAX_TOLD_LINKS => {
             Err(MalformedMessage::TooLong)
         }
         _ => Ok(message),
