@@ -1,8 +1,8 @@
 //! What a [`super::Room`] is told and what it asks for.
 
-use crate::protocol::id::ResumeToken;
+use crate::protocol::id::PeerId;
 use crate::protocol::rooms::Topology;
-use crate::protocol::signalling::{ClientMessage, CloseReason, Have, IceServer, ServerMessage};
+use crate::protocol::signalling::{ClientMessage, CloseReason, Have, ServerMessage};
 
 /// What the operator and the room's owner set.
 #[derive(Clone, Debug)]
@@ -11,15 +11,15 @@ pub struct Config {
     pub max_peers: usize,
     /// Who serves whom.
     pub topology: Topology,
-    /// Passed to each member.
-    pub ice_servers: Vec<IceServer>,
-    /// Passed to each member.
-    pub trickle_ice: bool,
 }
 
 /// One WebSocket, as the driver numbers them. A member may have several, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u64);
+
+/// Alike for members behind one public address; tells nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkId(pub u64);
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -32,10 +32,16 @@ pub enum Input {
         owner: bool,
         /// How much it holds.
         have: Have,
-        /// What it showed, if it says that it was here before.
-        resume_token: Option<ResumeToken>,
-        /// Fresh randomness: its token for next time, if it turns out to be new.
-        fresh_token: ResumeToken,
+        /// How many leeches it serves at once.
+        slots: u8,
+        /// Whom it was, as its resume token proves. This room may know nothing of it, after a restart.
+        resumed: Option<PeerId>,
+        /// Whom it fetches from over links that still stand.
+        providers: Vec<PeerId>,
+        /// A random name, for a member that is new.
+        fresh_peer: PeerId,
+        /// What stands for its network: alike for members behind one public address.
+        network: NetworkId,
     },
     /// A joined socket sent a message. A second `join` is refused.
     Received {
@@ -67,6 +73,15 @@ pub enum Output {
         socket: SocketId,
         /// What to say.
         message: ServerMessage,
+    },
+    /// Queue a `welcome` to this member, with a resume token for its name.
+    Welcome {
+        /// Which socket.
+        socket: SocketId,
+        /// Its name.
+        peer: PeerId,
+        /// Whether it was known, or proved who it was.
+        resumed: bool,
     },
     /// Close this socket once what was queued is sent. Nothing more is heard of it: no `Disconnected` is needed.
     Close {

@@ -9,29 +9,32 @@
 //! The machine has no clock, socket or randomness. A message that breaks the rules is answered with an error
 //! and a closed socket, never with an `Err`. Live state is soft: members that join again rebuild it.
 
+mod assign;
 mod contract;
+mod join;
+mod links;
 mod member;
-mod relay;
+mod reassign;
 #[cfg(test)]
 mod tests;
 pub mod topology;
 mod wait_queue;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::protocol::id::{PeerId, ResumeToken};
-use crate::protocol::limits::REJOIN_GRACE;
+use crate::protocol::id::PeerId;
+use crate::protocol::limits::{MAX_SLOTS, MAX_TOLD_LINKS, REJOIN_GRACE};
 use crate::protocol::signalling::{
     ClientMessage, CloseReason, ErrorCode, Have, MemberPhase, PathKind, Progress, RosterEntry,
-    SealedSignal, ServerMessage, Welcome,
+    SealedSignal, ServerMessage, Stats,
 };
 
-pub use contract::{Config, Gauge, Input, Output, SocketId};
+pub use contract::{Config, Gauge, Input, NetworkId, Output, SocketId};
 
-use member::{Member, Members};
-use relay::Links;
+use links::Links;
+use member::{Arrival, Member, Members};
 use topology::TopologyRule;
 use wait_queue::WaitQueue;
 
@@ -39,6 +42,8 @@ use wait_queue::WaitQueue;
 const ROSTER_INTERVAL: Duration = Duration::from_millis(250);
 /// Bad pieces after which a provider is not assigned to the same leech again.
 const MAX_BAD_PIECES: u32 = 3;
+/// Members that got bad pieces from the same one, after which that one serves nobody any more.
+const MAX_ACCUSERS: usize = 2;
 
 /// The machine.
 #[derive(Debug)]
@@ -48,6 +53,14 @@ pub struct Room {
     members: Members,
     links: Links,
     waiting: WaitQueue,
+    /// Whom every piece reaches: complete members, and whoever is served by one of these. As of the last change.
+    fed: BTreeSet<PeerId>,
+    /// Members online that serve and have a free slot. As of the last change.
+    offers: Vec<PeerId>,
+    /// Something changed that may let someone be served.
+    unsettled: bool,
+    /// Whom the owner sent away.
+    removed: VecDeque<PeerId>,
     outputs: VecDeque<Output>,
     roster_dirty: bool,
     roster_sent: Option<Timestamp>,
@@ -62,6 +75,10 @@ impl Room {
             members: Members::default(),
             links: Links::default(),
             waiting: WaitQueue::default(),
+            fed: BTreeSet::new(),
+            offers: Vec::new(),
+            unsettled: false,
+            removed: VecDeque::new(),
             outputs: VecDeque::new(),
             roster_dirty: false,
             roster_sent: None,
@@ -71,8 +88,18 @@ impl Room {
     /// One mutation. Drain [`Self::poll_output`] before the next.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) {
         match input {
-            Input::Joined { socket, owner, have, resume_token, fresh_token } => {
-                self.join(socket, owner, have, resume_token, fresh_token);
+            Input::Joined {
+                socket,
+                owner,
+                have,
+                slots,
+                resumed,
+                providers,
+                fresh_peer,
+                network,
+            } => {
+                let arrival = Arrival { socket, owner, have, slots, network };
+                self.join(now, &arrival, resumed, &providers, fresh_peer);
             }
             Input::Received { socket, message } => {
                 if let Some(peer) = self.members.by_socket(socket) {
@@ -83,6 +110,7 @@ impl Room {
             Input::Ended { reason } => self.end(reason),
             Input::Timeout => self.expire(now),
         }
+        self.settle();
         self.publish_roster(now);
     }
 
@@ -113,88 +141,37 @@ impl Room {
         self.members.is_empty() && self.outputs.is_empty()
     }
 
-    fn join(
-        &mut self,
-        socket: SocketId,
-        owner: bool,
-        have: Have,
-        resume_token: Option<ResumeToken>,
-        fresh_token: ResumeToken,
-    ) {
-        let known = resume_token.and_then(|token| self.members.by_token(&token, owner));
-        let peer = match known {
-            Some(peer) => {
-                self.attach_again(peer, socket, have);
-                peer
-            }
-            None if !owner && self.members.recipients() + 1 >= self.config.max_peers => {
-                self.refuse(socket, ErrorCode::Full, "This room is full. Try again later.");
-                return;
-            }
-            None => {
-                // One owner at a time: a reloaded page takes its own place over.
-                if owner && let Some(earlier) = self.members.owner() {
-                    self.dismiss(earlier, CloseReason::Replaced);
-                }
-                self.members.add(socket, owner, have, fresh_token)
-            }
-        };
-        let Some(member) = self.members.get(peer) else { return };
-        let has_missed = known.is_some() && self.links.providers_of(peer).next().is_none();
-        let welcome = Welcome {
-            peer_id: peer,
-            resume_token: member.resume_token,
-            resumed: known.is_some(),
-            ice_servers: self.config.ice_servers.clone(),
-            trickle_ice: self.config.trickle_ice,
-        };
-        self.outputs.push_back(Output::Send { socket, message: ServerMessage::Welcome(welcome) });
-        self.roster_dirty = true;
-        self.serve_waiting();
-        if has_missed {
-            // It wanted something and its providers went while it was away.
-            self.assign(peer);
-        }
-    }
-
-    fn attach_again(&mut self, peer: PeerId, socket: SocketId, have: Have) {
-        let Some(member) = self.members.get_mut(peer) else { return };
-        let earlier = member.socket.replace(socket);
-        member.away_since = None;
-        member.have = have;
-        if let Some(earlier) = earlier {
-            let message = ServerMessage::Closed { reason: CloseReason::Replaced };
-            self.outputs.push_back(Output::Send { socket: earlier, message });
-            self.outputs.push_back(Output::Close { socket: earlier });
-        }
-    }
-
     fn receive(&mut self, socket: SocketId, peer: PeerId, message: ClientMessage) {
         match message {
             ClientMessage::Join(_) => {
                 self.refuse(socket, ErrorCode::Malformed, "This socket has already joined.");
                 self.drop_member(peer);
             }
-            ClientMessage::Want => {
-                if let Some(member) = self.members.get_mut(peer) {
-                    member.wants = true;
-                }
-                // Whoever asks has no provider, whatever this room remembers.
-                self.links.release_leech(peer);
-                self.assign(peer);
-            }
+            ClientMessage::Want => self.want(peer),
             ClientMessage::Signal { to, sealed } => self.relay(peer, to, sealed),
+            ClientMessage::Slots { offered } => {
+                if let Some(member) = self.members.get_mut(peer) {
+                    member.slots = offered.min(MAX_SLOTS);
+                    self.roster_dirty = true;
+                    self.unsettled = true;
+                }
+            }
+            ClientMessage::Stats(stats) => self.note_stats(peer, stats),
             ClientMessage::Progress(progress) => self.note_progress(socket, peer, progress),
             ClientMessage::Complete => self.complete(peer),
             ClientMessage::LinkLost { peer: other } => self.link_lost(peer, other),
             ClientMessage::BadPiece { peer: other, .. } => {
-                if let Some(member) = self.members.get_mut(peer) {
-                    *member.bad_pieces.entry(other).or_default() += 1;
+                // Only of those who serve it: others had no piece to send, and the memory of it is bounded.
+                if self.links.serves(other, peer) {
+                    self.note_bad_piece(peer, other);
                 }
                 self.link_lost(peer, other);
             }
             ClientMessage::Remove { peer: other } => {
                 if self.members.owner() == Some(peer) && other != peer {
+                    if self.members.get(other).is_some() {
+                        self.remember_removed(other);
+                    }
                     self.dismiss(other, CloseReason::Removed);
                 } else {
                     self.refuse(socket, ErrorCode::Forbidden, "Only the sender removes people.");
@@ -211,7 +188,7 @@ impl Room {
     /// Signals pass only along links that this room made. Any other is dropped without a word: the link may
     /// have been revoked while the signal was on its way.
     fn relay(&mut self, from: PeerId, to: PeerId, sealed: SealedSignal) {
-        if self.links.contains(from, to) {
+        if self.links.connects(from, to) {
             self.send(to, ServerMessage::Signal { from, sealed });
         }
     }
@@ -222,9 +199,35 @@ impl Room {
             self.drop_member(peer);
             return;
         }
+        let is_fed = self.fed.contains(&peer);
+        let Some(member) = self.members.get_mut(peer) else { return };
+        let before = std::mem::replace(&mut member.have, progress.have);
+        // The first piece of someone whom others reach already changes nothing for anyone.
+        let matters = Have::All == before || member.is_complete() || !is_fed;
+        member.progress = progress;
+        self.roster_dirty = true;
+        self.unsettled |= before != progress.have && matters;
+    }
+
+    fn note_stats(&mut self, peer: PeerId, mut stats: Stats) {
+        stats.round_trips.truncate(MAX_TOLD_LINKS);
         if let Some(member) = self.members.get_mut(peer) {
-            member.progress = progress;
-            self.roster_dirty = true;
+            member.stats = stats;
+        }
+    }
+
+    fn want(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get_mut(peer) else { return };
+        // Whoever holds everything needs nobody.
+        if member.owner || member.is_complete() {
+            return;
+        }
+        member.wants = true;
+        if self.links.provider_count(peer) > 0 {
+            self.help_stuck(peer);
+        } else {
+            self.waiting.forget_told(peer);
+            self.unsettled = true;
         }
     }
 
@@ -236,81 +239,62 @@ impl Room {
         progress.have_bytes = progress.wanted_bytes;
         progress.bytes_per_second = 0;
         self.roster_dirty = true;
+        self.unsettled = true;
         self.waiting.remove(peer);
-        for provider in self.links.release_leech(peer) {
-            self.send(provider, ServerMessage::Revoked { peer });
+        for provider in self.links.providers_of(peer).collect::<Vec<_>>() {
+            self.links.remove(peer, provider);
+            // Where it serves the other their connection stays, and both know that it needs nothing more.
+            if !self.links.connects(peer, provider) {
+                self.send(provider, ServerMessage::Revoked { peer });
+                self.send(peer, ServerMessage::Revoked { peer: provider });
+            }
         }
-        self.serve_waiting();
     }
 
     fn link_lost(&mut self, peer: PeerId, other: PeerId) {
-        if !self.links.remove(peer, other) {
+        // A leech that is here tells by itself; hearing it from both would end the next link as well.
+        let only_serves = self.links.serves(peer, other) && !self.links.serves(other, peer);
+        if only_serves && self.members.get(other).is_some_and(Member::is_online) {
+            return;
+        }
+        self.unsettled = true;
+        if self.links.remove(peer, other)
+            && let Some(member) = self.members.get_mut(peer)
+        {
+            *member.lost_links.entry(other).or_default() += 1;
+        } else if !self.links.connects(peer, other) {
             // Revoked while it was away, or before it knew. All the same it may have no provider now.
-            self.assign(peer);
+            self.waiting.forget_told(peer);
             return;
         }
+        if self.links.remove(other, peer)
+            && let Some(member) = self.members.get_mut(other)
+        {
+            *member.lost_links.entry(peer).or_default() += 1;
+        }
+        // Both: the one that tells may mean an earlier link than the one that stands now.
         self.send(other, ServerMessage::Revoked { peer });
-        for leech in [peer, other] {
-            if self.members.get(leech).is_some_and(|member| member.wants) {
-                self.assign(leech);
-            }
-        }
+        self.send(peer, ServerMessage::Revoked { peer: other });
     }
 
-    /// Finds providers for a leech, or puts it in line.
-    fn assign(&mut self, leech: PeerId) {
-        let Some(member) = self.members.get(leech) else { return };
-        if !member.wants || member.socket.is_none() {
+    /// Whoever got a bad piece from someone is the judge of that for itself; two who did are for everyone. Those
+    /// found out have no say about others, and the owner, who signs, is never found out.
+    fn note_bad_piece(&mut self, accuser: PeerId, liar: PeerId) {
+        let Some(member) = self.members.get_mut(accuser) else { return };
+        *member.bad_pieces.entry(liar).or_default() += 1;
+        if member.is_found_out() {
             return;
         }
-        let providers: Vec<PeerId> = self
-            .topology
-            .providers(leech, &self.members, &self.links)
-            .into_iter()
-            .filter(|provider| {
-                member.bad_pieces.get(provider).is_none_or(|count| *count < MAX_BAD_PIECES)
-            })
-            .collect();
-        if providers.is_empty() {
-            if self.links.providers_of(leech).next().is_none() {
-                self.waiting.push(leech);
-                let seeds = self.topology.seeds_online(&self.members);
-                let ahead = self.waiting.ahead_of(leech);
-                self.send(leech, ServerMessage::Waiting { ahead, seeds });
-            }
-            return;
-        }
-        let was_ahead = self.waiting.remove(leech);
-        for provider in &providers {
-            self.links.add(leech, *provider);
-            // First, so that the provider knows of the leech before its offer comes.
-            self.send(*provider, ServerMessage::Serve { peer: leech });
-        }
-        self.send(leech, ServerMessage::Assigned { peers: providers });
-        if was_ahead {
-            self.tell_line();
-        }
-    }
-
-    fn serve_waiting(&mut self) {
-        for leech in self.waiting.snapshot() {
-            self.assign(leech);
-        }
-    }
-
-    fn tell_line(&mut self) {
-        let seeds = self.topology.seeds_online(&self.members);
-        for leech in self.waiting.snapshot() {
-            let ahead = self.waiting.ahead_of(leech);
-            self.send(leech, ServerMessage::Waiting { ahead, seeds });
+        if let Some(member) = self.members.get_mut(liar)
+            && !member.owner
+            && member.accusers.len() < MAX_ACCUSERS
+        {
+            member.accusers.insert(accuser);
         }
     }
 
     fn disconnect(&mut self, now: Timestamp, socket: SocketId) {
-        let Some(peer) = self.members.by_socket(socket) else { return };
-        if let Some(member) = self.members.get_mut(peer) {
-            member.socket = None;
-            member.away_since = Some(now);
+        if self.members.detach(socket, now).is_some() {
             self.roster_dirty = true;
         }
     }
@@ -343,16 +327,11 @@ impl Room {
             return;
         }
         self.roster_dirty = true;
-        let was_waiting = self.waiting.remove(peer);
-        let neighbours = self.links.remove_all(peer);
-        for other in &neighbours {
-            self.send(*other, ServerMessage::Revoked { peer });
-        }
-        for other in neighbours {
-            self.assign(other);
-        }
-        if was_waiting {
-            self.tell_line();
+        self.unsettled = true;
+        self.waiting.remove(peer);
+        self.members.forget_failures_of(peer);
+        for other in self.links.remove_all(peer) {
+            self.send(other, ServerMessage::Revoked { peer });
         }
     }
 
@@ -375,7 +354,8 @@ impl Room {
             return;
         }
         let Some(socket) = self.members.owner_socket() else { return };
-        let members = self.members.iter().filter(|m| !m.owner).map(Member::roster_entry).collect();
+        let recipients = self.members.iter().filter(|member| !member.owner && !member.placeholder);
+        let members = recipients.map(Member::roster_entry).collect();
         self.outputs.push_back(Output::Send { socket, message: ServerMessage::Roster { members } });
         self.roster_dirty = false;
         self.roster_sent = Some(now);
