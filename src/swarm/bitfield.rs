@@ -76,6 +76,26 @@ impl Bitfield {
         true
     }
 
+    /// Every piece of the set, in order.
+    pub fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        ones(self.bytes.iter().copied())
+    }
+
+    /// Every piece of both sets, in order. Both are of one length.
+    pub fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
+        ones(self.bytes.iter().zip(&other.bytes).map(|(one, other)| one & other))
+    }
+
+    /// Every piece of this set that the other lacks, in order. Both are of one length.
+    pub fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
+        ones(self.bytes.iter().zip(&other.bytes).map(|(one, other)| one & !other))
+    }
+
+    /// Whether every piece is in the set.
+    pub fn is_full(&self) -> bool {
+        self.count == self.length
+    }
+
     /// How many pieces are in the set.
     pub fn count(&self) -> u32 {
         self.count
@@ -85,6 +105,13 @@ impl Bitfield {
     pub fn length(&self) -> u32 {
         self.length
     }
+}
+
+/// The places of the bits that are set.
+fn ones(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = PieceIndex> {
+    (0_u32..).step_by(8).zip(bytes).filter(|(_, byte)| *byte != 0).flat_map(|(first, byte)| {
+        (0..8).filter(move |bit| byte & (0x80 >> bit) != 0).map(move |bit| PieceIndex(first + bit))
+    })
 }
 
 #[cfg(test)]
@@ -121,6 +148,11 @@ mod tests {
             for piece in 0..220 {
                 prop_assert_eq!(field.contains(PieceIndex(piece)), set.contains(&piece));
             }
+            let held: Vec<u32> = field.iter().map(|piece| piece.0).collect();
+            prop_assert_eq!(&held, &set.into_iter().collect::<Vec<_>>());
+            let all = Bitfield::all(length);
+            prop_assert_eq!(all.common(&field).collect::<Vec<_>>(), field.iter().collect::<Vec<_>>());
+            prop_assert_eq!(all.without(&field).count() + held.len(), length as usize);
             prop_assert_eq!(Bitfield::from_wire(&field.to_wire(), length), Some(field));
         }
     }

@@ -1,5 +1,7 @@
 //! What a [`super::Swarm`] is told and what it asks for.
 
+use std::time::Duration;
+
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
@@ -14,8 +16,10 @@ pub struct Config {
     pub layout: Layout,
     /// What this browser does in the room.
     pub role: Role,
-    /// For the spread of attempts to come back.
+    /// For the spread of attempts to come back, and ties between pieces.
     pub rng_seed: u64,
+    /// Whether to serve others; see [`Input::HelpingChosen`].
+    pub helps: bool,
 }
 
 /// What a browser does in a room.
@@ -23,10 +27,12 @@ pub struct Config {
 pub enum Role {
     /// Holds the files on its disk and signs for them.
     Owner,
-    /// Fetches some of the files.
+    /// Fetches some of the files, and passes on what it has.
     Recipient {
         /// Whether it wants each file, by number.
         wanted_files: Vec<bool>,
+        /// Pieces that an earlier visit left in the store, verified again.
+        have: super::Bitfield,
     },
 }
 
@@ -87,6 +93,27 @@ pub enum Input {
         peer: PeerId,
         /// Of which attempt.
         attempt: u32,
+    },
+    /// A connection has lost its path; the browser may find another.
+    PathLost {
+        /// To whom.
+        peer: PeerId,
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// A connection that had lost its path has one again.
+    PathRestored {
+        /// To whom.
+        peer: PeerId,
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// The browser measured a connection's round trip.
+    RoundTripMeasured {
+        /// To whom.
+        peer: PeerId,
+        /// As ICE's own checks measure it.
+        time: Duration,
     },
     /// The browser knows how bytes travel.
     PathFound {
@@ -154,6 +181,8 @@ pub enum Input {
     StorageFailed,
     /// The recipient pauses, or the owner stops serving for a while.
     Paused(bool),
+    /// The person serves others, or does not any more: then whoever is served looks elsewhere.
+    HelpingChosen(bool),
     /// The owner sends a recipient away.
     RemovalAsked {
         /// Whom.
@@ -178,6 +207,10 @@ pub enum Output {
         resume_token: Option<ResumeToken>,
         /// How much is here.
         have: Have,
+        /// Leeches served at once.
+        slots: u8,
+        /// Whom it fetches from over links that still stand.
+        providers: Vec<PeerId>,
     },
     /// Send this to the server.
     Tell(ClientMessage),
@@ -215,6 +248,22 @@ pub enum Output {
         /// The offer.
         sdp: String,
     },
+    /// Look for another path within this connection, and make an offer of it.
+    RestartIce {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection of the link.
+        lane: u8,
+    },
+    /// Answer this offer within the connection that there is.
+    AnswerRestart {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection of the link.
+        lane: u8,
+        /// The offer.
+        sdp: String,
+    },
     /// The answer to an offer came.
     AcceptAnswer {
         /// From whom.
@@ -234,6 +283,11 @@ pub enum Output {
         candidate: String,
         /// Its media section.
         sdp_mid: Option<String>,
+    },
+    /// Measure this connection's round trip; [`Input::RoundTripMeasured`] follows, if the browser knows it.
+    MeasureRoundTrip {
+        /// To whom.
+        peer: PeerId,
     },
     /// Send a control message.
     SendControl {

@@ -2,24 +2,26 @@
 
 use litemap::LiteMap;
 
+use super::assembly::Assembly;
+use super::availability::Availability;
 use super::bitfield::Bitfield;
 use super::piece_picker::PiecePicker;
+use super::random::Random;
 use crate::protocol::id::PeerId;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 
 /// Bytes of pieces that are begun and not verified, at most: they are held in memory.
 const MAX_OPEN_BYTES: u64 = 64 << 20;
-/// Bytes of one request at most, so that a provider with several leeches turns from one to the next.
-const MAX_REQUEST_BYTES: u32 = 1 << 20;
 
-/// A piece that is begun.
-#[derive(Clone, Debug)]
-struct Assembly {
-    /// Not asked for, or asked for in vain.
-    todo: Vec<BlockRange>,
-    received: u32,
-    from: Vec<PeerId>,
-    verifying: bool,
+/// What a block is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is here already, from another provider, or is not wanted any more.
+    No,
+    /// It goes into its piece.
+    Yes,
+    /// It goes into its piece, which can be verified now.
+    Whole,
 }
 
 /// What a recipient still needs.
@@ -30,6 +32,8 @@ pub struct Download {
     begun: LiteMap<PieceIndex, Assembly>,
     open_bytes: u64,
     records: Bitfield,
+    /// Pieces whose parts of several providers did not fit together.
+    disputed: Vec<PieceIndex>,
     wanted_files: usize,
     gone_files: Vec<u32>,
     remaining: u32,
@@ -38,8 +42,8 @@ pub struct Download {
 }
 
 impl Download {
-    /// Wants these files, by number, and has nothing yet.
-    pub fn new(layout: &Layout, wanted_files: &[bool]) -> Self {
+    /// Wants these files, by number, of which `have` is here from an earlier visit.
+    pub fn new(layout: &Layout, wanted_files: &[bool], have: &Bitfield) -> Self {
         let mut wanted = Bitfield::none(layout.piece_count());
         let mut wanted_bytes = 0;
         for (span, _) in layout.files().iter().zip(wanted_files).filter(|(_, wanted)| **wanted) {
@@ -48,16 +52,23 @@ impl Download {
                 wanted.insert(piece);
             }
         }
+        let mut missing = wanted.clone();
+        let mut have_bytes = 0;
+        for piece in wanted.common(have) {
+            missing.remove(piece);
+            have_bytes += u64::from(layout.length_of(piece));
+        }
         Self {
-            picker: PiecePicker::new(wanted.clone()),
-            remaining: wanted.count(),
+            remaining: missing.count(),
+            picker: PiecePicker::new(missing),
             wanted,
             begun: LiteMap::new(),
             open_bytes: 0,
             records: Bitfield::none(layout.piece_count()),
+            disputed: Vec::new(),
             wanted_files: wanted_files.iter().filter(|wanted| **wanted).count(),
             gone_files: Vec::new(),
-            have_bytes: 0,
+            have_bytes,
             wanted_bytes,
         }
     }
@@ -65,6 +76,11 @@ impl Download {
     /// Whether nothing is missing any more.
     pub fn is_complete(&self) -> bool {
         self.remaining == 0
+    }
+
+    /// All that is wanted, here or not.
+    pub fn wanted(&self) -> &Bitfield {
+        &self.wanted
     }
 
     /// Bytes verified.
@@ -87,68 +103,124 @@ impl Download {
         self.begun.keys().any(|piece| remote.contains(*piece)) || self.picker.wants_from(remote)
     }
 
-    /// The next range to ask a peer for that holds `remote`; `None` if there is none, or if enough is begun.
-    pub fn next_request(&mut self, layout: &Layout, remote: &Bitfield) -> Option<BlockRange> {
+    /// Whether everything that is missing was asked of someone: only the last blocks are still to come.
+    pub fn is_endgame(&self) -> bool {
+        self.picker.is_empty() && self.begun.values().all(Assembly::is_asked_for)
+    }
+
+    /// Whether some piece is whole and is being compared with its record.
+    pub fn is_verifying(&self) -> bool {
+        self.begun.values().any(|assembly| assembly.verifying)
+    }
+
+    /// The next range to ask `peer` for, which holds `remote`; `None` if there is none, or if enough is begun.
+    pub fn next_request(
+        &mut self,
+        layout: &Layout,
+        peer: PeerId,
+        remote: &Bitfield,
+        availability: &Availability,
+        ties: Option<&mut Random>,
+    ) -> Option<BlockRange> {
         let begun = self
             .begun
             .iter_mut()
-            .find(|(piece, assembly)| !assembly.todo.is_empty() && remote.contains(**piece));
+            .find(|(piece, assembly)| assembly.has_work_for(peer) && remote.contains(**piece));
         if let Some((_, assembly)) = begun {
-            return split_request(&mut assembly.todo);
+            return assembly.next_request();
         }
         if self.open_bytes >= MAX_OPEN_BYTES {
             return None;
         }
-        let piece = self.picker.pick(remote)?;
+        let piece = self.picker.pick(remote, availability, ties)?;
         let length = layout.length_of(piece);
         self.open_bytes += u64::from(length);
-        let assembly = self.begun.entry(piece).or_insert_with(|| Assembly {
-            todo: vec![BlockRange { piece, begin: 0, length }],
-            received: 0,
-            from: Vec::new(),
-            verifying: false,
-        });
-        split_request(&mut assembly.todo)
+        let sole = self.disputed.contains(&piece).then_some(peer);
+        let assembly =
+            self.begun.entry(piece).or_insert_with(|| Assembly::new(piece, length, sole));
+        assembly.next_request()
+    }
+
+    /// Whether to ask a second provider for a range that a first one is slow with.
+    pub fn double(&mut self, range: &BlockRange) -> bool {
+        self.begun.get_mut(&range.piece).is_some_and(|assembly| assembly.double(range))
     }
 
     /// Ranges that a peer will not send after all.
-    pub fn give_back(&mut self, ranges: Vec<BlockRange>) {
+    pub fn give_back(&mut self, ranges: &[BlockRange]) {
         for range in ranges {
             if let Some(assembly) = self.begun.get_mut(&range.piece) {
-                assembly.todo.push(range);
+                assembly.give_back(range);
             }
         }
     }
 
-    /// A block that was asked for is here. Answers its piece if that can be verified now.
-    pub fn block_arrived(
+    /// Gives up what only this peer was to send and will not: each is fetched anew, all of it, from another one.
+    pub fn abandon(&mut self, layout: &Layout, sole: PeerId) -> Vec<PieceIndex> {
+        let left = |assembly: &Assembly| assembly.sole == Some(sole) && !assembly.verifying;
+        let pieces: Vec<PieceIndex> =
+            self.begun.iter().filter(|(_, assembly)| left(assembly)).map(|(p, _)| *p).collect();
+        self.begin_anew(layout, &pieces);
+        pieces
+    }
+
+    /// A block that was asked for is here.
+    pub fn block_arrived(&mut self, from: PeerId, block: &BlockRange) -> Kept {
+        let Some(assembly) = self.begun.get_mut(&block.piece) else { return Kept::No };
+        if !assembly.arrive(from, block) {
+            return Kept::No;
+        }
+        if self.ready_to_verify(block.piece) { Kept::Whole } else { Kept::Yes }
+    }
+
+    /// Whether a range that two providers were asked for has come from one of them.
+    pub fn is_superfluous(&self, range: &BlockRange) -> bool {
+        match self.begun.get(&range.piece) {
+            Some(assembly) => !assembly.is_missing(range),
+            None => true,
+        }
+    }
+
+    /// Whether parts of a piece were asked of two providers.
+    pub fn is_doubled(&self, piece: PieceIndex) -> bool {
+        self.begun.get(&piece).is_some_and(Assembly::is_doubled)
+    }
+
+    /// Gives up pieces that are begun and that nobody at hand can finish, so that others can be begun.
+    pub fn evict(
         &mut self,
         layout: &Layout,
-        from: PeerId,
-        block: &BlockRange,
-    ) -> Option<PieceIndex> {
-        let assembly = self.begun.get_mut(&block.piece)?;
-        assembly.received += block.length;
-        if !assembly.from.contains(&from) {
-            assembly.from.push(from);
+        at_hand: impl Fn(PieceIndex) -> bool,
+    ) -> Vec<PieceIndex> {
+        let idle =
+            |piece: &PieceIndex, assembly: &Assembly| !assembly.verifying && !at_hand(*piece);
+        let pieces: Vec<PieceIndex> =
+            self.begun.iter().filter(|(p, assembly)| idle(p, assembly)).map(|(p, _)| *p).collect();
+        self.begin_anew(layout, &pieces);
+        pieces
+    }
+
+    fn begin_anew(&mut self, layout: &Layout, pieces: &[PieceIndex]) {
+        for piece in pieces {
+            self.begun.remove(piece);
+            self.open_bytes -= u64::from(layout.length_of(*piece));
+            self.picker.put_back(*piece);
         }
-        self.ready_to_verify(layout, block.piece)
     }
 
-    /// The owner's hash of a piece is known. Answers the piece if it can be verified now.
-    pub fn record_known(&mut self, layout: &Layout, piece: PieceIndex) -> Option<PieceIndex> {
+    /// The owner's hash of a piece is known; tells whether it can be verified now.
+    pub fn record_known(&mut self, piece: PieceIndex) -> bool {
         self.records.insert(piece);
-        self.ready_to_verify(layout, piece)
+        self.ready_to_verify(piece)
     }
 
-    fn ready_to_verify(&mut self, layout: &Layout, piece: PieceIndex) -> Option<PieceIndex> {
-        let assembly = self.begun.get_mut(&piece)?;
-        let whole = assembly.received == layout.length_of(piece);
-        if !whole || assembly.verifying || !self.records.contains(piece) {
-            return None;
+    fn ready_to_verify(&mut self, piece: PieceIndex) -> bool {
+        let Some(assembly) = self.begun.get_mut(&piece) else { return false };
+        if !assembly.is_whole() || assembly.verifying || !self.records.contains(piece) {
+            return false;
         }
         assembly.verifying = true;
-        Some(piece)
+        true
     }
 
     /// A piece is verified and stored; tells whether it was still waited for.
@@ -157,18 +229,36 @@ impl Download {
             return false;
         }
         let length = u64::from(layout.length_of(piece));
+        self.disputed.retain(|disputed| *disputed != piece);
         self.open_bytes -= length;
         self.have_bytes += length;
         self.remaining -= 1;
         true
     }
 
-    /// A piece does not match its record: it is missing again. Answers who sent parts of it.
-    pub fn corrupt(&mut self, layout: &Layout, piece: PieceIndex) -> Vec<PeerId> {
-        let Some(assembly) = self.begun.remove(&piece) else { return Vec::new() };
+    /// A piece does not match its record: it is missing again. Answers who sent it, if one peer sent all of it. If
+    /// several did, any of them may have lied: nobody is blamed, and it is fetched anew from one alone.
+    pub fn corrupt(&mut self, layout: &Layout, piece: PieceIndex) -> Option<PeerId> {
+        let assembly = self.begun.remove(&piece)?;
         self.open_bytes -= u64::from(layout.length_of(piece));
         self.picker.put_back(piece);
-        assembly.from
+        match assembly.from[..] {
+            [liar] => Some(liar),
+            _ => {
+                self.disputed.push(piece);
+                None
+            }
+        }
+    }
+
+    /// A piece that was here cannot be read any more: it is missing again.
+    pub fn lost(&mut self, layout: &Layout, piece: PieceIndex) {
+        let gone = |(file, _): (usize, u64)| self.gone_files.contains(&(file as u32));
+        if self.wanted.contains(piece) && !layout.locate(piece).is_some_and(gone) {
+            self.picker.put_back(piece);
+            self.remaining += 1;
+            self.have_bytes -= u64::from(layout.length_of(piece));
+        }
     }
 
     /// A file will not come. What is verified of it stays stored and does not count.
@@ -196,16 +286,4 @@ impl Download {
         self.wanted_bytes -= span.bytes;
         true
     }
-}
-
-/// Cuts the next request off the ranges that are to be asked for.
-fn split_request(todo: &mut Vec<BlockRange>) -> Option<BlockRange> {
-    let range = todo.last_mut()?;
-    let request = BlockRange { length: range.length.min(MAX_REQUEST_BYTES), ..*range };
-    range.begin += request.length;
-    range.length -= request.length;
-    if range.length == 0 {
-        todo.pop();
-    }
-    Some(request)
 }

@@ -1,14 +1,16 @@
 //! Fetching: what to ask for, what to keep, what to believe, and when it is done.
 
+use super::download::Kept;
+use super::remote_peer::RemotePeer;
 use super::request_pipeline::{Arrival, RequestPipeline};
 use super::{
     BlockRange, Failure, Output, PathKind, PeerId, PeerMessage, PieceIndex, PieceRecord, Reason,
-    Swarm, Timestamp,
+    Swarm, Timestamp, Topology,
 };
 use crate::protocol::limits::{MAX_QUEUED_RANGES, MAX_RANGES_PER_REQUEST};
-use crate::protocol::signalling::{ClientMessage, MemberPhase, Progress};
+use crate::protocol::signalling::{ClientMessage, Have, MemberPhase, Progress};
 
-/// Bad pieces or broken messages after which a provider is not trusted any more.
+/// Bad pieces or broken messages in a row after which nobody here is trusted any more.
 pub const MAX_BAD_PIECES: u32 = 3;
 /// Bytes that a pipeline may fall short before it is filled again: fewer, larger request messages.
 const REFILL_BYTES: u64 = 256 << 10;
@@ -32,13 +34,16 @@ impl Swarm {
             PeerMessage::Hello { .. } => {}
             PeerMessage::Choke => self.choked(now, peer),
             PeerMessage::Unchoke => {
-                remote.choked = false;
-                remote.last_block = now;
+                // Saying it again is no sign of life.
+                if std::mem::take(&mut remote.choked) {
+                    remote.last_block = now;
+                }
             }
             PeerMessage::Interested => self.interested(peer),
             PeerMessage::NotInterested => remote.interested = false,
             PeerMessage::Have(piece) => self.remote_has(now, peer, piece),
             PeerMessage::Bitfield(bits) => self.bitfield(now, peer, &bits),
+            PeerMessage::Wanted(bits) => self.remote_wants(now, peer, &bits),
             PeerMessage::Request(ranges) => self.requested(now, peer, ranges),
             PeerMessage::Cancel(ranges) => {
                 remote.queue.retain(|queued| !ranges.iter().any(|range| overlaps(queued, range)));
@@ -50,13 +55,33 @@ impl Swarm {
 
     fn choked(&mut self, now: Timestamp, peer: PeerId) {
         let Some(remote) = self.peers.get_mut(&peer) else { return };
-        remote.choked = true;
-        // A choke drops what was asked for (BEP 3).
-        let ranges = remote.pipeline.cancel_all();
-        if let Some(download) = &mut self.download {
-            download.give_back(ranges);
+        if std::mem::replace(&mut remote.choked, true) {
+            return;
         }
+        // A choke drops what was asked for (BEP 3).
+        self.take_requests_back(peer);
         self.tell_progress(now);
+    }
+
+    /// What was asked of a peer is asked of others, or of it later. Blocks may still be on their way.
+    pub(super) fn take_requests_back(&mut self, peer: PeerId) -> Vec<BlockRange> {
+        let Some(remote) = self.peers.get_mut(&peer) else { return Vec::new() };
+        let ranges = remote.pipeline.cancel_all();
+        self.give_back(peer, &ranges);
+        ranges
+    }
+
+    pub(super) fn give_back(&mut self, from: PeerId, ranges: &[BlockRange]) {
+        let Some(download) = &mut self.download else { return };
+        // What a second provider was asked for as well is still on its way from there.
+        let under_way = |range: &&BlockRange| {
+            self.peers.values().any(|r| r.pipeline.in_flight().any(|(o, _)| overlaps(o, range)))
+        };
+        let lost: Vec<BlockRange> = ranges.iter().filter(|r| !under_way(r)).copied().collect();
+        download.give_back(&lost);
+        for piece in download.abandon(&self.layout, from) {
+            self.outputs.push_back(Output::DiscardPiece { piece });
+        }
     }
 
     fn remote_has(&mut self, now: Timestamp, peer: PeerId, piece: PieceIndex) {
@@ -65,31 +90,39 @@ impl Swarm {
             self.drop_link(now, peer, Reason::Misbehaved);
             return;
         }
-        remote.have.insert(piece);
+        if remote.have.insert(piece) {
+            self.availability.add(piece);
+        }
+        self.granting.held(now, &self.layout, peer, piece);
         self.be_interested(peer);
     }
 
     fn bitfield(&mut self, now: Timestamp, peer: PeerId, bits: &[u8]) {
         let pieces = self.layout.piece_count();
         let field = super::Bitfield::from_wire(bits, pieces);
-        match (self.peers.get_mut(&peer), field) {
-            (Some(remote), Some(field)) => remote.have = field,
-            _ => {
-                self.drop_link(now, peer, Reason::Misbehaved);
-                return;
-            }
+        let (Some(remote), Some(field)) = (self.peers.get_mut(&peer), field) else {
+            self.drop_link(now, peer, Reason::Misbehaved);
+            return;
+        };
+        self.availability.remove_all(&remote.have);
+        self.availability.add_all(&field);
+        for piece in field.iter() {
+            self.granting.held(now, &self.layout, peer, piece);
         }
+        remote.have = field;
         self.be_interested(peer);
     }
 
-    fn be_interested(&mut self, peer: PeerId) {
+    /// Says that this browser wants something, once the peer is known to hold it.
+    pub(super) fn be_interested(&mut self, peer: PeerId) {
         let (Some(remote), Some(download)) = (self.peers.get_mut(&peer), &self.download) else {
             return;
         };
-        if !remote.interested_sent && download.wants_from(&remote.have) {
-            remote.interested_sent = true;
-            self.send_control(peer, PeerMessage::Interested);
+        if remote.interested_sent || !remote.provider || !download.wants_from(&remote.have) {
+            return;
         }
+        remote.interested_sent = true;
+        self.send_control(peer, PeerMessage::Interested);
     }
 
     /// Fills every pipeline to the depth that its rate asks for.
@@ -98,10 +131,8 @@ impl Swarm {
         if self.paused || self.complete {
             return;
         }
-        for (peer, remote) in &mut self.peers {
-            if !remote.is_greeted() || remote.choked || !remote.provider {
-                continue;
-            }
+        let scattered = self.topology == Some(Topology::Swarm);
+        for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
             let depth = RequestPipeline::depth_bytes(remote.received.bytes_per_second(now));
             if remote.pipeline.bytes() + REFILL_BYTES > depth {
                 continue;
@@ -113,8 +144,11 @@ impl Swarm {
             while remote.pipeline.bytes() < depth
                 && remote.pipeline.ranges() < MAX_QUEUED_RANGES / 2
             {
-                let Some(range) = download.next_request(&self.layout, &remote.have) else { break };
-                remote.pipeline.push(range);
+                let ties = scattered.then_some(&mut self.random);
+                let (layout, counts) = (&self.layout, &self.availability);
+                let next = download.next_request(layout, *peer, &remote.have, counts, ties);
+                let Some(range) = next else { break };
+                remote.pipeline.push(now, range);
                 ranges.push(range);
             }
             for chunk in ranges.chunks(MAX_RANGES_PER_REQUEST) {
@@ -147,9 +181,29 @@ impl Swarm {
         remote.last_block = now;
         remote.received.add(now, u64::from(block.length));
         self.received.add(now, u64::from(block.length));
-        self.outputs.push_back(Output::KeepBlock { block });
-        if let Some(piece) = download.block_arrived(&self.layout, peer, &block) {
-            self.outputs.push_back(Output::CheckPiece { piece });
+        let kept = download.block_arrived(peer, &block);
+        if kept != Kept::No {
+            self.outputs.push_back(Output::KeepBlock { block });
+        }
+        if kept == Kept::Whole {
+            self.outputs.push_back(Output::CheckPiece { piece: block.piece });
+        }
+        self.cancel_superfluous(&block);
+    }
+
+    /// Whoever else was asked for what has just come need not send it.
+    fn cancel_superfluous(&mut self, block: &BlockRange) {
+        let Some(download) = self.download.as_ref().filter(|d| d.is_doubled(block.piece)) else {
+            return;
+        };
+        for (peer, remote) in &mut self.peers {
+            let cancelled = remote
+                .pipeline
+                .cancel_where(|range| range.piece == block.piece && download.is_superfluous(range));
+            if !cancelled.is_empty() {
+                let message = PeerMessage::Cancel(cancelled);
+                self.outputs.push_back(Output::SendControl { peer: *peer, message });
+            }
         }
     }
 
@@ -177,7 +231,7 @@ impl Swarm {
         }
         let Some(download) = &mut self.download else { return };
         for piece in (first.0..first.0.saturating_add(count)).map(PieceIndex) {
-            if let Some(piece) = download.record_known(&self.layout, piece) {
+            if download.record_known(piece) {
                 self.outputs.push_back(Output::CheckPiece { piece });
             }
         }
@@ -186,9 +240,12 @@ impl Swarm {
     pub(super) fn piece_checked(&mut self, now: Timestamp, piece: PieceIndex, matches: bool) {
         let Some(download) = &mut self.download else { return };
         if !matches {
-            let senders = download.corrupt(&self.layout, piece);
-            self.bad_pieces += u32::from(!senders.is_empty());
-            for peer in senders {
+            let liar = download.corrupt(&self.layout, piece);
+            self.bad_pieces += u32::from(liar.is_some());
+            if let Some(peer) = liar {
+                if !self.liars.contains(&peer) {
+                    self.liars.push(peer);
+                }
                 self.drop_liar(now, peer, piece.0);
             }
             return;
@@ -196,21 +253,29 @@ impl Swarm {
         if !download.verified(&self.layout, piece) {
             return;
         }
+        // Somebody here is honest, and can be reached.
+        self.bad_pieces = 0;
+        self.liars.clear();
+        self.failed_attempts = 0;
         self.have.insert(piece);
-        for (peer, _) in self.peers.iter().filter(|(_, remote)| remote.is_greeted()) {
+        // An owner shows only what it grants, and waits to hear of each.
+        let curious = |remote: &RemotePeer| remote.owner || !remote.have.contains(piece);
+        let greeted = self.peers.iter().filter(|(_, remote)| remote.is_greeted());
+        for (peer, _) in greeted.filter(|(_, remote)| curious(remote)) {
             let message = PeerMessage::Have(piece);
             self.outputs.push_back(Output::SendControl { peer: *peer, message });
         }
         self.finish_if_complete(now);
     }
 
+    /// Only the owner knows that a file is gone; from anyone else it would be a way to keep others from having it.
     fn remote_lost_file(&mut self, now: Timestamp, peer: PeerId, file: u32) {
         if file as usize >= self.layout.files().len() {
             self.drop_link(now, peer, Reason::Misbehaved);
             return;
         }
-        let from_provider = self.peers.get(&peer).is_some_and(|remote| remote.provider);
-        let Some(download) = self.download.as_mut().filter(|_| from_provider) else { return };
+        let from_owner = self.peers.get(&peer).is_some_and(|remote| remote.owner);
+        let Some(download) = self.download.as_mut().filter(|_| from_owner) else { return };
         if !download.file_gone(&self.layout, &self.have, file) {
             return;
         }
@@ -238,25 +303,34 @@ impl Swarm {
         self.waiting = None;
         self.tell_progress(now);
         self.tell(ClientMessage::Complete);
-        for peer in std::mem::take(&mut self.peers).keys().copied() {
-            self.outputs.push_back(Output::Disconnect { peer, reason: Reason::Done });
+        // Those that this browser serves keep their links; the others' are of no use any more.
+        let idle: Vec<PeerId> =
+            self.peers.iter().filter(|(_, r)| !r.leech).map(|(peer, _)| *peer).collect();
+        for peer in idle {
+            self.drop_link(now, peer, Reason::Done);
+        }
+        for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.provider) {
+            remote.provider = false;
+            if std::mem::take(&mut remote.interested_sent) {
+                let message = PeerMessage::NotInterested;
+                self.outputs.push_back(Output::SendControl { peer: *peer, message });
+            }
         }
         self.outputs.push_back(Output::Save);
     }
 
     pub(super) fn pause_requests(&mut self, now: Timestamp) {
-        let Some(download) = &mut self.download else { return };
-        for (peer, remote) in &mut self.peers {
-            remote.last_block = now;
+        let peers: Vec<PeerId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            if let Some(remote) = self.peers.get_mut(&peer) {
+                remote.last_block = now;
+            }
             if !self.paused {
                 continue;
             }
-            let ranges = remote.pipeline.cancel_all();
-            for chunk in ranges.chunks(MAX_RANGES_PER_REQUEST) {
-                let message = PeerMessage::Cancel(chunk.to_vec());
-                self.outputs.push_back(Output::SendControl { peer: *peer, message });
+            for chunk in self.take_requests_back(peer).chunks(MAX_RANGES_PER_REQUEST) {
+                self.send_control(peer, PeerMessage::Cancel(chunk.to_vec()));
             }
-            download.give_back(ranges);
         }
     }
 
@@ -265,13 +339,13 @@ impl Swarm {
         if !self.started {
             return;
         }
-        let providing = |remote: &&super::RemotePeer| remote.provider && remote.is_greeted();
-        let provider = self.peers.values().find(providing);
+        let providers =
+            || self.peers.values().filter(|remote| remote.provider && remote.is_greeted());
         let phase = if self.complete {
             MemberPhase::Complete
         } else if self.paused {
             MemberPhase::Paused
-        } else if provider.is_some_and(|remote| !remote.choked) {
+        } else if providers().any(|remote| !remote.choked) {
             MemberPhase::Downloading
         } else {
             MemberPhase::Waiting
@@ -281,12 +355,24 @@ impl Swarm {
             wanted_bytes: download.wanted_bytes(),
             bytes_per_second: self.received.bytes_per_second(now),
             phase,
-            path: provider.map_or(PathKind::Unknown, |remote| remote.path),
+            path: providers().next().map_or(PathKind::Unknown, |remote| remote.path),
+            have: self.holds(),
         };
         self.tell(ClientMessage::Progress(progress));
+    }
+
+    /// How much of the room is here.
+    pub(super) fn holds(&self) -> Have {
+        if self.have.is_full() {
+            Have::All
+        } else if self.have.count() == 0 {
+            Have::None
+        } else {
+            Have::Some
+        }
     }
 }
 
 fn overlaps(one: &BlockRange, other: &BlockRange) -> bool {
-    one.piece == other.piece && one.begin < other.end() && other.begin < one.end()
+    super::assembly::intersection(one, other).is_some()
 }

@@ -1,29 +1,44 @@
 //! Links to other browsers: offers, answers, time limits and loss.
 //!
 //! The recipient offers, and only when it wants something. Every attempt has a number, so that a late answer or
-//! candidate of an earlier one is told apart.
+//! candidate of an earlier one is told apart. A link may come to serve both ways: the room says `assigned` to the one
+//! and `serve` to the other, each in its own time, and the connection that stands is used.
 
 use std::time::Duration;
 
+use super::leech::MAX_BAD_PIECES;
 use super::negotiation::{block_length_for, inspect_description};
 use super::remote_peer::{Lane, LinkState, RemotePeer};
 use super::{Failure, Output, PeerId, PeerMessage, Reason, Signal, Swarm, Timestamp};
-use crate::protocol::limits::{MAX_CANDIDATE_BYTES, MAX_CANDIDATES, PROTOCOL_VERSION};
+use crate::protocol::limits::{
+    BLOCK_LENGTH, MAX_CANDIDATE_BYTES, MAX_CANDIDATES, MAX_RANGES_PER_REQUEST, PROTOCOL_VERSION,
+};
 use crate::protocol::signalling::ClientMessage;
 
 /// Time for a link to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for `hello` after the channels are open.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
-/// Time without a block although some are asked for. Long, while one provider is all there is.
-const STALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time without a block although some are asked for.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for a provider so slow that a single block takes long.
+const LONGEST_STALL: Duration = Duration::from_secs(20);
+/// Time to find another path for a link that lost its own.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(15);
 /// Attempts in a row that may fail before the page gives up.
 const MAX_FAILED_ATTEMPTS: u32 = 4;
 
 impl Swarm {
     /// This browser is to fetch from `peer`.
     pub(super) fn offer_to(&mut self, now: Timestamp, peer: PeerId) {
-        if self.peers.contains_key(&peer) || self.complete {
+        if self.complete {
+            return;
+        }
+        if let Some(remote) = self.peers.get_mut(&peer) {
+            // It fetches from here already.
+            remote.provider = true;
+            remote.owner = self.owner == Some(peer);
+            self.be_interested(peer);
             return;
         }
         self.last_attempt += 1;
@@ -34,16 +49,23 @@ impl Swarm {
 
     /// `peer` is going to make an offer.
     pub(super) fn expect_offer(&mut self, now: Timestamp, peer: PeerId) {
-        if self.peers.contains_key(&peer) {
+        if let Some(remote) = self.peers.get_mut(&peer) {
+            let was_leech = std::mem::replace(&mut remote.leech, true);
+            if !was_leech || (remote.provider && remote.is_greeted()) {
+                // This browser fetches from it already, over a connection that will do.
+                self.serve_if_interested(peer);
+                return;
+            }
             self.drop_link(now, peer, Reason::Revoked);
         }
         self.add_peer(now, peer, 0, false);
     }
 
-    fn add_peer(&mut self, now: Timestamp, peer: PeerId, attempt: u32, provider: bool) {
+    fn add_peer(&mut self, now: Timestamp, peer: PeerId, attempt: u32, offerer: bool) {
         let pieces = self.layout.piece_count();
         let deadline = now + CONNECT_TIMEOUT;
-        let remote = RemotePeer::connecting(attempt, provider, pieces, now, deadline);
+        let mut remote = RemotePeer::connecting(attempt, offerer, pieces, now, deadline);
+        remote.owner = self.owner == Some(peer);
         self.peers.insert(peer, remote);
     }
 
@@ -51,15 +73,30 @@ impl Swarm {
         let Some(remote) = self.peers.get_mut(&from) else { return };
         match signal {
             Signal::Offer { lane, attempt, sdp } => {
-                if remote.provider || inspect_description(&sdp).is_err() {
+                if inspect_description(&sdp).is_err() {
                     self.drop_link(now, from, Reason::Misbehaved);
                     return;
                 }
+                if remote.offerer && !self.give_way(now, from) {
+                    return;
+                }
+                let Some(remote) = self.peers.get_mut(&from) else { return };
                 remote.attempt = attempt;
                 self.outputs.push_back(Output::Answer { peer: from, lane, attempt, sdp });
             }
+            Signal::Restart { lane, attempt, sdp } => {
+                if remote.offerer || remote.attempt != attempt {
+                    return;
+                }
+                if inspect_description(&sdp).is_err() {
+                    self.drop_link(now, from, Reason::Misbehaved);
+                    return;
+                }
+                remote.candidates = 0;
+                self.outputs.push_back(Output::AnswerRestart { peer: from, lane, sdp });
+            }
             Signal::Answer { lane, attempt, sdp } => {
-                if !remote.provider || remote.attempt != attempt {
+                if !remote.offerer || remote.attempt != attempt {
                     return;
                 }
                 if inspect_description(&sdp).is_err() {
@@ -79,12 +116,33 @@ impl Swarm {
         }
     }
 
+    /// A peer that this browser made an offer to makes one itself; tells whether its offer is the one that counts.
+    /// If a link stood the peer has given it up. Otherwise the two crossed (glare), as happens when the room's words
+    /// overtake each other, and the later name gives way.
+    fn give_way(&mut self, now: Timestamp, peer: PeerId) -> bool {
+        let Some(remote) = self.peers.get(&peer) else { return false };
+        let provider = remote.provider;
+        if !remote.is_greeted() && self.me < Some(peer) {
+            return false;
+        }
+        self.drop_link(now, peer, Reason::Revoked);
+        if self.failure.is_some() {
+            return false;
+        }
+        self.add_peer(now, peer, 0, false);
+        if let Some(remote) = self.peers.get_mut(&peer) {
+            remote.provider = provider;
+        }
+        true
+    }
+
     pub(super) fn description_ready(&mut self, peer: PeerId, lane: u8, attempt: u32, sdp: String) {
         let Some(remote) = self.peers.get(&peer) else { return };
-        let signal = if remote.provider {
-            Signal::Offer { lane, attempt, sdp }
-        } else {
-            Signal::Answer { lane, attempt, sdp }
+        let opened = remote.lanes.len() > usize::from(lane);
+        let signal = match remote.offerer {
+            true if opened => Signal::Restart { lane, attempt, sdp },
+            true => Signal::Offer { lane, attempt, sdp },
+            false => Signal::Answer { lane, attempt, sdp },
         };
         self.signal_if_current(peer, attempt, signal);
     }
@@ -127,11 +185,20 @@ impl Swarm {
         remote.last_block = now;
         self.was_connected = true;
         self.failed_attempts = 0;
-        // A recipient learns of lost files before it asks for them.
-        for file in self.gone_files.clone() {
-            self.send_control(peer, PeerMessage::FileGone(file));
+        // A recipient learns of lost files before it asks for them. Only the owner's word counts.
+        if self.download.is_none() {
+            for file in self.gone_files.clone() {
+                self.send_control(peer, PeerMessage::FileGone(file));
+            }
         }
-        if self.have.count() > 0 {
+        if let Some(download) = &self.download
+            && !download.wanted().is_full()
+        {
+            // Before the owner has granted much that is not wanted.
+            let wanted = PeerMessage::Wanted(download.wanted().to_wire());
+            self.send_control(peer, wanted);
+        }
+        if self.have.count() > 0 && !self.is_granting() {
             self.send_control(peer, PeerMessage::Bitfield(self.have.to_wire()));
         }
     }
@@ -140,17 +207,18 @@ impl Swarm {
     pub(super) fn drop_link(&mut self, now: Timestamp, peer: PeerId, reason: Reason) {
         let Some(mut remote) = self.peers.remove(&peer) else { return };
         self.outputs.push_back(Output::Disconnect { peer, reason });
-        if let Some(download) = &mut self.download {
-            download.give_back(remote.pipeline.cancel_all());
-        }
-        if !remote.provider || self.complete {
-            return;
-        }
+        self.note_helped(peer, &remote);
+        self.availability.remove_all(&remote.have);
+        self.granting.left(peer, &self.availability);
+        self.give_back(peer, &remote.pipeline.cancel_all());
         match reason {
             Reason::Done => {}
             // The server knows; it assigns another by itself.
             Reason::Revoked | Reason::BadPiece => {}
             Reason::Lost | Reason::Misbehaved => self.tell_link_lost(peer),
+        }
+        if !remote.provider || self.complete {
+            return;
         }
         if reason == Reason::Misbehaved {
             self.bad_pieces += 1;
@@ -158,9 +226,11 @@ impl Swarm {
         if !remote.is_greeted() && reason != Reason::Revoked {
             self.failed_attempts += 1;
         }
-        if self.failed_attempts >= MAX_FAILED_ATTEMPTS {
+        // Some may be out of reach while others serve.
+        let alone = !self.peers.values().any(RemotePeer::is_greeted);
+        if self.failed_attempts >= MAX_FAILED_ATTEMPTS && alone {
             self.fail(Failure::Unreachable);
-        } else if self.bad_pieces >= super::leech::MAX_BAD_PIECES && self.peers.is_empty() {
+        } else if reason == Reason::Misbehaved && self.bad_pieces >= MAX_BAD_PIECES && alone {
             self.fail(Failure::Corrupt);
         } else {
             self.tell_progress(now);
@@ -169,6 +239,42 @@ impl Swarm {
 
     pub(super) fn links_timeout(&self) -> Option<Timestamp> {
         self.peers.values().filter_map(|remote| deadline_of(remote, self.paused)).min()
+    }
+
+    /// The path to a peer is gone. What it was asked for is asked elsewhere at once; whoever made the offer looks
+    /// for another path within the same connection.
+    pub(super) fn path_lost(&mut self, now: Timestamp, peer: PeerId, attempt: u32) {
+        let Some(remote) = self.peers.get_mut(&peer).filter(|r| r.attempt == attempt) else {
+            return;
+        };
+        if !remote.is_greeted() {
+            return;
+        }
+        // Told again when the machine is back on a network: the first attempt may have found none.
+        remote.path_lost.get_or_insert(now + RESTART_TIMEOUT);
+        if remote.offerer {
+            remote.candidates = 0;
+            self.outputs.push_back(Output::RestartIce { peer, lane: 0 });
+        }
+        // The channel keeps these until there is a path again.
+        for chunk in self.take_requests_back(peer).chunks(MAX_RANGES_PER_REQUEST) {
+            self.send_control(peer, PeerMessage::Cancel(chunk.to_vec()));
+        }
+    }
+
+    /// What was said to find another path may be lost with the socket that it went over.
+    pub(super) fn restart_lost_paths(&mut self) {
+        let lost = |remote: &&RemotePeer| remote.offerer && remote.path_lost.is_some();
+        for (peer, _) in self.peers.iter().filter(|(_, remote)| lost(remote)) {
+            self.outputs.push_back(Output::RestartIce { peer: *peer, lane: 0 });
+        }
+    }
+
+    pub(super) fn path_restored(&mut self, now: Timestamp, peer: PeerId, attempt: u32) {
+        if let Some(remote) = self.peers.get_mut(&peer).filter(|r| r.attempt == attempt) {
+            remote.path_lost = None;
+            remote.last_block = now;
+        }
     }
 
     pub(super) fn links_time_out(&mut self, now: Timestamp) {
@@ -194,7 +300,14 @@ impl Swarm {
 fn deadline_of(remote: &RemotePeer, paused: bool) -> Option<Timestamp> {
     match remote.state {
         LinkState::Connecting { deadline } | LinkState::Open { deadline } => Some(deadline),
+        LinkState::Greeted if remote.path_lost.is_some() => remote.path_lost,
         LinkState::Greeted if remote.pipeline.is_empty() || remote.choked || paused => None,
-        LinkState::Greeted => Some(remote.last_block + STALL_TIMEOUT),
+        LinkState::Greeted => {
+            // Three times what a block takes at the rate so far.
+            let rate = remote.received.bytes_per_second(remote.last_block);
+            let three_blocks = u64::from(3 * BLOCK_LENGTH).checked_div(rate).unwrap_or(0);
+            let patience = Duration::from_secs(three_blocks).clamp(STALL_TIMEOUT, LONGEST_STALL);
+            Some(remote.last_block + patience)
+        }
     }
 }

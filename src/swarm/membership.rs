@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::random::Random;
+use super::remote_peer::RemotePeer;
 use super::{
-    ClientMessage, Failure, Have, Output, PeerId, Reason, ResumeToken, ServerMessage, Swarm,
-    Timestamp,
+    ClientMessage, Failure, Output, PeerId, Reason, ResumeToken, ServerMessage, Swarm, Timestamp,
 };
+use crate::protocol::limits::MAX_TOLD_LINKS;
 use crate::protocol::signalling::{CloseReason, ErrorCode, Welcome};
 
 /// First pause before the socket is opened again.
@@ -33,13 +35,12 @@ pub struct Membership {
     state: State,
     resume_token: Option<ResumeToken>,
     failures: u32,
-    random: u64,
 }
 
 impl Membership {
     /// Outside.
-    pub fn new(rng_seed: u64) -> Self {
-        Self { state: State::Outside, resume_token: None, failures: 0, random: rng_seed | 1 }
+    pub fn new() -> Self {
+        Self { state: State::Outside, resume_token: None, failures: 0 }
     }
 
     /// Whether the server can be told something.
@@ -85,14 +86,14 @@ impl Membership {
         self.state = State::Outside;
     }
 
-    fn lost(&mut self, now: Timestamp) {
+    fn lost(&mut self, now: Timestamp, random: &mut Random) {
         if self.state == State::Outside {
             return;
         }
         // Full jitter: everyone that one server lost comes back at another moment.
         let longest = (FIRST_PAUSE * 2_u32.pow(self.failures.min(10))).min(LONGEST_PAUSE);
         self.failures += 1;
-        let pause = longest.mul_f64(self.next_fraction());
+        let pause = longest.mul_f64(random.fraction());
         self.state = State::Away { until: now + pause };
     }
 
@@ -101,33 +102,35 @@ impl Membership {
         self.resume_token = Some(resume_token);
         self.failures = 0;
     }
-
-    /// Xorshift (Marsaglia 2003): enough to spread pauses, and the same in every run.
-    fn next_fraction(&mut self) -> f64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 impl Swarm {
-    pub(super) fn socket_opened(&mut self) {
+    pub(super) fn socket_opened(&mut self, now: Timestamp) {
         if self.membership.state != State::Joining {
             // The page left while the socket was being opened.
             return;
         }
-        let have = match &self.download {
-            None => Have::All,
-            Some(_) if self.have.count() == 0 => Have::None,
-            Some(_) => Have::Some,
-        };
+        // What was said about links that do not stand yet may be lost with the earlier socket.
+        let pending = |remote: &RemotePeer| remote.provider && !remote.is_greeted();
+        let pending: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, remote)| pending(remote))
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in pending {
+            self.drop_link(now, peer, Reason::Revoked);
+        }
         let resume_token = self.membership.resume_token;
-        self.outputs.push_back(Output::Join { resume_token, have });
+        let (have, slots) = (self.holds(), self.slots.offered());
+        let stands = |remote: &RemotePeer| remote.provider && remote.is_greeted();
+        let standing = self.peers.iter().filter(|(_, remote)| stands(remote));
+        let providers = standing.map(|(peer, _)| *peer).take(MAX_TOLD_LINKS).collect();
+        self.outputs.push_back(Output::Join { resume_token, have, slots, providers });
     }
 
     pub(super) fn socket_closed(&mut self, now: Timestamp) {
-        self.membership.lost(now);
+        self.membership.lost(now, &mut self.random);
     }
 
     pub(super) fn server_said(&mut self, now: Timestamp, message: ServerMessage) {
@@ -136,8 +139,9 @@ impl Swarm {
         }
         match message {
             ServerMessage::Welcome(welcome) => self.welcomed(now, welcome),
-            ServerMessage::Assigned { peers } => {
+            ServerMessage::Assigned { peers, owner } => {
                 self.waiting = None;
+                self.owner = owner;
                 for peer in peers {
                     self.offer_to(now, peer);
                 }
@@ -145,7 +149,10 @@ impl Swarm {
             ServerMessage::Serve { peer } => self.expect_offer(now, peer),
             ServerMessage::Waiting { ahead, seeds } => {
                 self.waiting = Some((ahead, seeds > 0));
-                if self.bad_pieces >= super::leech::MAX_BAD_PIECES {
+                // Nobody is here but those who lied.
+                if self.bad_pieces >= super::leech::MAX_BAD_PIECES
+                    && seeds as usize <= self.liars.len()
+                {
                     self.fail(Failure::Corrupt);
                 }
             }
@@ -160,6 +167,8 @@ impl Swarm {
 
     fn welcomed(&mut self, now: Timestamp, welcome: Welcome) {
         self.membership.welcomed(welcome.resume_token);
+        self.topology = Some(welcome.topology);
+        self.me = Some(welcome.peer_id);
         let ice = Output::UseIce { servers: welcome.ice_servers, trickle: welcome.trickle_ice };
         self.outputs.push_back(ice);
         if !welcome.resumed {
@@ -169,6 +178,7 @@ impl Swarm {
                 self.drop_link(now, peer, Reason::Revoked);
             }
         }
+        self.restart_lost_paths();
         if self.complete {
             self.outputs.push_back(Output::Tell(ClientMessage::Complete));
         } else if self.download.is_some() && !self.has_provider() {

@@ -12,22 +12,29 @@
 //! | `contract` | nothing: the words in which it is spoken to |
 //! | `membership` | the socket: joining, coming back, the room's end |
 //! | `links` | connections: offers, answers, time limits, loss |
-//! | `leech` | fetching: requests, verification, completion |
-//! | `provider` | serving: requests of others, files that vanish |
-//! | `download`, `upload`, `piece_picker`, `request_pipeline`, `bitfield`, `throughput` | the state of these |
+//! | `leech`, `endgame` | fetching: requests, verification, completion; what is late |
+//! | `provider` | serving: whom, requests of others, files that vanish |
+//! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
+//! | `upload`, `granting`, `slots` | the state of serving |
 //! | `status` | what the page may know |
 
-pub mod bitfield;
+mod assembly;
+mod availability;
+mod bitfield;
 mod contract;
 mod download;
+mod endgame;
+mod granting;
 mod leech;
 mod links;
 mod membership;
 pub mod negotiation;
 mod piece_picker;
 mod provider;
+mod random;
 mod remote_peer;
 mod request_pipeline;
+mod slots;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -41,24 +48,32 @@ use litemap::LiteMap;
 
 use crate::clock::Timestamp;
 use crate::protocol::id::{PeerId, ResumeToken};
+use crate::protocol::limits::MAX_TOLD_LINKS;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
+use crate::protocol::rooms::Topology;
 use crate::protocol::signalling::{
-    ClientMessage, Have, PathKind, RosterEntry, ServerMessage, Signal,
+    ClientMessage, PathKind, RosterEntry, RoundTrip, ServerMessage, Signal, Stats,
 };
 
-use bitfield::Bitfield;
+use availability::Availability;
 use download::Download;
+use granting::Granting;
 use membership::Membership;
+use random::Random;
 use remote_peer::RemotePeer;
+use slots::Slots;
 use throughput::Throughput;
 use upload::Upload;
 
+pub use bitfield::Bitfield;
 pub use contract::{Config, Failure, Input, Output, Reason, Role};
 pub use upload::LOW_WATER_MARK;
 
 /// How often a recipient tells how far it is, and speeds are measured anew.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often links are measured and what came of it is told.
+const STATS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The machine.
 #[derive(Debug)]
@@ -69,8 +84,18 @@ pub struct Swarm {
     /// What a recipient still needs; `None` for the owner.
     download: Option<Download>,
     upload: Upload,
+    slots: Slots,
+    granting: Granting,
     peers: LiteMap<PeerId, RemotePeer>,
+    availability: Availability,
     membership: Membership,
+    /// Known once welcome.
+    topology: Option<Topology>,
+    /// This browser's name in the room.
+    me: Option<PeerId>,
+    /// The room's owner, as the room last said.
+    owner: Option<PeerId>,
+    random: Random,
     outputs: VecDeque<Output>,
     roster: Vec<RosterEntry>,
     gone_files: Vec<u32>,
@@ -78,13 +103,19 @@ pub struct Swarm {
     last_attempt: u32,
     failed_attempts: u32,
     bad_pieces: u32,
+    /// Who sent them.
+    liars: Vec<PeerId>,
     waiting: Option<(u32, bool)>,
     started: bool,
     paused: bool,
     complete: bool,
     was_connected: bool,
     failure: Option<Failure>,
+    helped: Vec<PeerId>,
+    /// Since when nobody at hand has anything for this browser, and how long it bears that.
+    starving: Option<(Timestamp, Duration)>,
     next_progress: Option<Timestamp>,
+    next_stats: Timestamp,
 }
 
 impl Swarm {
@@ -93,8 +124,8 @@ impl Swarm {
         let pieces = config.layout.piece_count();
         let (have, download) = match &config.role {
             Role::Owner => (Bitfield::all(pieces), None),
-            Role::Recipient { wanted_files } => {
-                (Bitfield::none(pieces), Some(Download::new(&config.layout, wanted_files)))
+            Role::Recipient { wanted_files, have } => {
+                (have.clone(), Some(Download::new(&config.layout, wanted_files, have)))
             }
         };
         Self {
@@ -102,8 +133,15 @@ impl Swarm {
             have,
             download,
             upload: Upload::default(),
+            slots: Slots::new(config.helps),
+            granting: Granting::new(pieces),
             peers: LiteMap::new(),
-            membership: Membership::new(config.rng_seed),
+            availability: Availability::new(pieces),
+            membership: Membership::new(),
+            topology: None,
+            me: None,
+            owner: None,
+            random: Random::new(config.rng_seed),
             outputs: VecDeque::new(),
             roster: Vec::new(),
             gone_files: Vec::new(),
@@ -111,13 +149,17 @@ impl Swarm {
             last_attempt: 0,
             failed_attempts: 0,
             bad_pieces: 0,
+            liars: Vec::new(),
             waiting: None,
             started: false,
             paused: false,
             complete: false,
             was_connected: false,
             failure: None,
+            helped: Vec::new(),
+            starving: None,
             next_progress: None,
+            next_stats: Timestamp::ZERO,
         }
     }
 
@@ -128,7 +170,7 @@ impl Swarm {
         }
         match input {
             Input::Started => self.start(now),
-            Input::SocketOpened => self.socket_opened(),
+            Input::SocketOpened => self.socket_opened(now),
             Input::SocketClosed => self.socket_closed(now),
             Input::ServerSaid(message) => self.server_said(now, message),
             Input::SignalReceived { from, signal } => self.signal_received(now, from, signal),
@@ -147,6 +189,14 @@ impl Swarm {
                     self.drop_link(now, peer, Reason::Lost);
                 }
             }
+            Input::PathLost { peer, attempt } => self.path_lost(now, peer, attempt),
+            Input::PathRestored { peer, attempt } => self.path_restored(now, peer, attempt),
+            Input::RoundTripMeasured { peer, time } => {
+                if let Some(remote) = self.peers.get_mut(&peer) {
+                    remote.round_trip = Some(time);
+                }
+            }
+            Input::HelpingChosen(helps) => self.choose_helping(now, helps),
             Input::PathFound { peer, path } => {
                 if let Some(remote) = self.peers.get_mut(&peer) {
                     remote.path = path;
@@ -167,7 +217,7 @@ impl Swarm {
             Input::PieceLoaded { piece, record_first, record_count } => {
                 self.upload.piece_loaded(piece, record_first, record_count);
             }
-            Input::PieceUnreadable { piece } => self.piece_unreadable(piece),
+            Input::PieceUnreadable { piece } => self.piece_unreadable(now, piece),
             Input::StorageFailed => self.fail(Failure::Storage),
             Input::Paused(paused) => self.set_paused(now, paused),
             Input::RemovalAsked { peer } => self.tell(ClientMessage::Remove { peer }),
@@ -176,6 +226,7 @@ impl Swarm {
         }
         if self.failure.is_none() {
             self.request_more(now);
+            self.grant(now);
             self.upload.pump(now, &self.layout, &mut self.peers, &mut self.outputs);
         }
     }
@@ -233,7 +284,36 @@ impl Swarm {
         if self.next_progress.is_some_and(|at| now >= at) {
             self.next_progress = Some(now + PROGRESS_INTERVAL);
             self.tell_progress(now);
+            self.tick(now);
         }
+    }
+
+    /// What is looked at once a second.
+    fn tick(&mut self, now: Timestamp) {
+        self.play_endgame(now);
+        self.watch_for_starvation(now);
+        self.granting.tick(now, &self.availability);
+        let (leeches, rate) = (self.leeches(), self.upload.sent.bytes_per_second(now));
+        if self.slots.adapt(now, leeches, rate).is_some() {
+            self.tell_slots();
+        }
+        if now >= self.next_stats && !self.peers.is_empty() {
+            self.next_stats = now + STATS_INTERVAL;
+            self.tell_stats(rate);
+        }
+    }
+
+    /// Tells what was measured last and measures anew.
+    fn tell_stats(&mut self, uplink_bytes_per_second: u64) {
+        let mut round_trips = Vec::new();
+        for (peer, remote) in self.peers.iter().filter(|(_, remote)| remote.is_greeted()) {
+            self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
+            if let Some(time) = remote.round_trip.filter(|_| round_trips.len() < MAX_TOLD_LINKS) {
+                let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+                round_trips.push(RoundTrip { peer: *peer, millis });
+            }
+        }
+        self.tell(ClientMessage::Stats(Stats { uplink_bytes_per_second, round_trips }));
     }
 
     fn set_paused(&mut self, now: Timestamp, paused: bool) {

@@ -1,6 +1,7 @@
 //! One other browser, as this one sees it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::bitfield::Bitfield;
 use super::request_pipeline::RequestPipeline;
@@ -48,8 +49,18 @@ pub struct RemotePeer {
     pub lanes: Vec<Lane>,
     /// How the bytes travel.
     pub path: PathKind,
-    /// This browser fetches from it.
+    /// The room says that this browser fetches from it.
     pub provider: bool,
+    /// The room says that this browser serves it.
+    pub leech: bool,
+    /// It is the room's owner, whose word on lost files counts.
+    pub owner: bool,
+    /// This browser made the offer.
+    pub offerer: bool,
+    /// Its path is lost; another must be found by then.
+    pub path_lost: Option<Timestamp>,
+    /// As last measured.
+    pub round_trip: Option<Duration>,
     /// What it holds.
     pub have: Bitfield,
 
@@ -66,6 +77,10 @@ pub struct RemotePeer {
 
     /// It wants pieces.
     pub interested: bool,
+    /// What it wants, if not everything.
+    pub wanted: Option<Bitfield>,
+    /// What went to it.
+    pub sent: Throughput,
     /// This browser does not serve it now.
     pub choking: bool,
     /// What it asked for, oldest first.
@@ -75,10 +90,10 @@ pub struct RemotePeer {
 }
 
 impl RemotePeer {
-    /// A link that is to be made.
+    /// A link that is to be made: whoever offers fetches, the other serves.
     pub fn connecting(
         attempt: u32,
-        provider: bool,
+        offerer: bool,
         pieces: u32,
         now: Timestamp,
         deadline: Timestamp,
@@ -89,7 +104,12 @@ impl RemotePeer {
             candidates: 0,
             lanes: Vec::new(),
             path: PathKind::Unknown,
-            provider,
+            provider: offerer,
+            leech: !offerer,
+            owner: false,
+            offerer,
+            path_lost: None,
+            round_trip: None,
             have: Bitfield::none(pieces),
             choked: true,
             interested_sent: false,
@@ -97,6 +117,8 @@ impl RemotePeer {
             last_block: now,
             received: Throughput::default(),
             interested: false,
+            wanted: None,
+            sent: Throughput::default(),
             choking: true,
             queue: VecDeque::new(),
             records_sent: Bitfield::none(pieces),
@@ -106,6 +128,16 @@ impl RemotePeer {
     /// Both have said `hello`.
     pub fn is_greeted(&self) -> bool {
         self.state == LinkState::Greeted
+    }
+
+    /// It can be asked for pieces now.
+    pub fn serves(&self) -> bool {
+        self.is_greeted() && self.provider && !self.choked && self.path_lost.is_none()
+    }
+
+    /// Whether it lacks a piece that it wants.
+    pub fn needs(&self, piece: PieceIndex) -> bool {
+        !self.have.contains(piece) && self.wanted.as_ref().is_none_or(|w| w.contains(piece))
     }
 
     /// The distinct pieces at the head of its queue, as long as they fit into `bytes`. Two at least: while one is

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::protocol::piece::BlockRange;
 
 /// Bytes in flight at least, so that a link that starts is not starved.
@@ -29,6 +30,8 @@ pub enum Arrival {
 #[derive(Clone, Debug, Default)]
 pub struct RequestPipeline {
     in_flight: VecDeque<BlockRange>,
+    /// When each of them was asked for.
+    asked: VecDeque<Timestamp>,
     bytes: u64,
     cancelled: VecDeque<BlockRange>,
 }
@@ -56,20 +59,29 @@ impl RequestPipeline {
     }
 
     /// Notes a request.
-    pub fn push(&mut self, range: BlockRange) {
+    pub fn push(&mut self, now: Timestamp, range: BlockRange) {
         self.bytes += u64::from(range.length);
         self.in_flight.push_back(range);
+        self.asked.push_back(now);
+    }
+
+    /// What is in flight, and when it was asked for, oldest first.
+    pub fn in_flight(&self) -> impl Iterator<Item = (&BlockRange, Timestamp)> {
+        self.in_flight.iter().zip(self.asked.iter().copied())
     }
 
     /// Accounts for a block. Providers send each range from its start, in as many blocks as they like.
     pub fn arrive(&mut self, block: &BlockRange) -> Arrival {
-        if take_front_of(&mut self.in_flight, block) {
-            self.bytes -= u64::from(block.length);
-            Arrival::Expected
-        } else if take_front_of(&mut self.cancelled, block) {
-            Arrival::Late
-        } else {
-            Arrival::Unrequested
+        match take_front_of(&mut self.in_flight, block) {
+            Some(done) => {
+                if let Some(index) = done {
+                    self.asked.remove(index);
+                }
+                self.bytes -= u64::from(block.length);
+                Arrival::Expected
+            }
+            None if take_front_of(&mut self.cancelled, block).is_some() => Arrival::Late,
+            None => Arrival::Unrequested,
         }
     }
 
@@ -80,8 +92,10 @@ impl RequestPipeline {
 
     /// Takes back what matches.
     pub fn cancel_where(&mut self, matches: impl Fn(&BlockRange) -> bool) -> Vec<BlockRange> {
-        let (taken, kept): (Vec<_>, Vec<_>) = self.in_flight.drain(..).partition(|r| matches(r));
-        self.in_flight = kept.into();
+        let both = self.in_flight.drain(..).zip(self.asked.drain(..));
+        let (taken, kept): (Vec<_>, Vec<_>) = both.partition(|(range, _)| matches(range));
+        (self.in_flight, self.asked) = kept.into_iter().unzip();
+        let taken: Vec<BlockRange> = taken.into_iter().map(|(range, _)| range).collect();
         self.bytes = self.in_flight.iter().map(|range| u64::from(range.length)).sum();
         self.cancelled.extend(taken.iter().copied());
         while self.cancelled.len() > MAX_CANCELLED {
@@ -91,19 +105,20 @@ impl RequestPipeline {
     }
 }
 
-/// Cuts a block off the range that it begins.
-fn take_front_of(ranges: &mut VecDeque<BlockRange>, block: &BlockRange) -> bool {
+/// Cuts a block off the range that it begins, if there is one; answers where the range stood if nothing is left.
+fn take_front_of(ranges: &mut VecDeque<BlockRange>, block: &BlockRange) -> Option<Option<usize>> {
     let begins = |range: &BlockRange| {
         range.piece == block.piece && range.begin == block.begin && range.length >= block.length
     };
-    let Some(index) = ranges.iter().position(begins) else { return false };
-    let Some(range) = ranges.get_mut(index) else { return false };
+    let index = ranges.iter().position(begins)?;
+    let range = ranges.get_mut(index)?;
     range.begin += block.length;
     range.length -= block.length;
-    if range.length == 0 {
-        ranges.remove(index);
+    if range.length > 0 {
+        return Some(None);
     }
-    true
+    ranges.remove(index);
+    Some(Some(index))
 }
 
 #[cfg(test)]
@@ -118,7 +133,7 @@ mod tests {
     #[test]
     fn a_range_arrives_in_blocks_and_only_once() {
         let mut pipeline = RequestPipeline::default();
-        pipeline.push(range(0, 0, 100));
+        pipeline.push(Timestamp::ZERO, range(0, 0, 100));
         assert_eq!(pipeline.arrive(&range(0, 0, 60)), Arrival::Expected);
         assert_eq!(pipeline.arrive(&range(0, 0, 60)), Arrival::Unrequested);
         assert_eq!(pipeline.arrive(&range(0, 60, 60)), Arrival::Unrequested);
@@ -130,7 +145,7 @@ mod tests {
     #[test]
     fn what_was_taken_back_may_still_come_once() {
         let mut pipeline = RequestPipeline::default();
-        pipeline.push(range(3, 0, 100));
+        pipeline.push(Timestamp::ZERO, range(3, 0, 100));
         assert_eq!(pipeline.cancel_all(), [range(3, 0, 100)]);
         assert_eq!(pipeline.bytes(), 0);
         assert_eq!(pipeline.arrive(&range(3, 0, 100)), Arrival::Late);

@@ -1,7 +1,9 @@
 //! What a page may know of its own transfer: the only part of `swarm` that views see.
 
 use crate::protocol::id::PeerId;
-use crate::protocol::signalling::{MemberPhase, PathKind};
+use crate::protocol::piece::PieceIndex;
+use crate::protocol::rooms::Topology;
+use crate::protocol::signalling::{Have, MemberPhase, PathKind, RosterEntry};
 
 /// What a recipient's page is doing. The words are the page's `data-phase` contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +70,12 @@ pub struct DownloadStatus {
     pub path: PathKind,
     /// Files that can no longer be had, because they changed or vanished on the owner's disk.
     pub gone_files: Vec<u32>,
-    /// Others helped so far, while seeding.
+    /// Whether this page serves others, now and once complete.
+    pub helps: bool,
+    /// Others helped so far.
     pub helped: u32,
+    /// Payload bytes a second sent to others now.
+    pub sent_bytes_per_second: u64,
 }
 
 /// How far an owner's share is. Published at most four times a second.
@@ -108,6 +114,8 @@ pub struct Recipient {
     pub bytes_per_second: u64,
     /// How its bytes travel.
     pub path: PathKind,
+    /// Whether it serves others.
+    pub helps: bool,
 }
 
 impl Recipient {
@@ -126,6 +134,36 @@ pub fn percent(part: u64, whole: u64) -> u8 {
 }
 
 impl super::Swarm {
+    fn helped_so_far(&self) -> u32 {
+        let helped_now = |(peer, remote): &(&PeerId, &super::RemotePeer)| {
+            remote.sent.total() > 0 && !self.helped.contains(peer)
+        };
+        let count = self.helped.len() + self.peers.iter().filter(helped_now).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Complete copies that others hold and pass on: members that hold everything, and what the others that this
+    /// browser is linked to hold together. There may be more, among members that it has no link to.
+    fn copies(&self) -> u32 {
+        if self.topology == Some(Topology::Direct) {
+            return 0;
+        }
+        let helping =
+            |entry: &&RosterEntry| entry.helps && entry.progress.phase != MemberPhase::Away;
+        let (mut whole, mut parts) = (0, Vec::new());
+        for entry in self.roster.iter().filter(helping) {
+            if entry.progress.have == Have::All {
+                whole += 1;
+            } else if let Some(remote) = self.peers.get(&entry.peer) {
+                parts.push(&remote.have);
+            }
+        }
+        let pieces = (0..self.layout.piece_count()).map(PieceIndex);
+        let holders = |piece| parts.iter().filter(|held| held.contains(piece)).count();
+        let together = if parts.is_empty() { 0 } else { pieces.map(holders).min().unwrap_or(0) };
+        whole + u32::try_from(together).unwrap_or(u32::MAX)
+    }
+
     /// How far a recipient is.
     pub fn download_status(&self, now: crate::clock::Timestamp) -> DownloadStatus {
         let Some(download) = &self.download else { return DownloadStatus::default() };
@@ -144,7 +182,9 @@ impl super::Swarm {
             seconds_left: running.then(|| left.div_ceil(bytes_per_second)),
             path: self.peers.values().find(|r| r.provider).map_or(PathKind::Unknown, |r| r.path),
             gone_files: self.gone_files.to_vec(),
-            helped: 0,
+            helps: self.slots.helps(),
+            helped: self.helped_so_far(),
+            sent_bytes_per_second: self.upload.sent.bytes_per_second(now),
         }
     }
 
@@ -153,13 +193,20 @@ impl super::Swarm {
         if self.failure.is_some() {
             Phase::Failed
         } else if self.complete {
-            Phase::Complete
+            // In a room where only the owner serves nobody else helps, and who left the room does not either.
+            let seeding = self.topology.is_some_and(|topology| topology != Topology::Direct);
+            if seeding && self.started && self.slots.helps() {
+                Phase::Seeding
+            } else {
+                Phase::Complete
+            }
         } else if !self.started {
             Phase::Idle
         } else if self.paused {
             Phase::Paused
-        } else if let Some(remote) = self.peers.values().find(|remote| serving(remote)) {
-            if remote.choked && remote.interested_sent {
+        } else if self.peers.values().any(serving) {
+            let waits = |remote: &super::RemotePeer| remote.choked && remote.interested_sent;
+            if self.peers.values().filter(|remote| serving(remote)).all(waits) {
                 Phase::Waiting
             } else {
                 Phase::Downloading
@@ -187,15 +234,16 @@ impl super::Swarm {
                 wanted_bytes: entry.progress.wanted_bytes,
                 bytes_per_second: entry.progress.bytes_per_second,
                 path: entry.progress.path,
+                helps: entry.helps,
             })
             .collect();
+        let copies = self.copies();
         SharingStatus {
             online: self.membership.is_joined(),
             paused: self.paused,
             recipients,
-            // Recipients do not pass anything on yet, so the room cannot do without its owner.
-            copies: 0,
-            may_close: false,
+            copies,
+            may_close: copies > 0,
             bytes_per_second: self.upload.sent.bytes_per_second(now),
             sent_bytes: self.upload.sent.total(),
             gone_files: self.gone_files.to_vec(),

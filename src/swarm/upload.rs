@@ -20,6 +20,12 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// Bytes of pieces in memory, whatever is asked.
 const MAX_LOADED_BYTES: u64 = 256 << 20;
 
+/// Bytes a second below which blocks are small, so that one does not hold up control messages for long and the
+/// leech sees that something comes.
+const SLOW_RATE: u64 = 256 << 10;
+/// Payload bytes of a block at such a rate.
+const SLOW_BLOCK_LENGTH: u32 = 15 << 10;
+
 #[derive(Clone, Debug)]
 struct Loaded {
     /// First piece and count of the record that covers it, once it is in memory.
@@ -86,7 +92,9 @@ impl Upload {
             self.clock += 1;
             loaded.used = self.clock;
             let piece = range.piece;
-            let block = BlockRange { length: range.length.min(lane.block_length), ..*range };
+            let slow = remote.sent.bytes_per_second(now) < SLOW_RATE;
+            let longest = if slow { SLOW_BLOCK_LENGTH } else { lane.block_length };
+            let block = BlockRange { length: range.length.min(longest), ..*range };
             range.begin += block.length;
             range.length -= block.length;
             if range.length == 0 {
@@ -100,6 +108,7 @@ impl Upload {
             }
             lane.buffered += u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
             self.sent.add(now, u64::from(block.length));
+            remote.sent.add(now, u64::from(block.length));
             let lane = u8::try_from(number).unwrap_or(0);
             outputs.extend([Output::SendBlock { peer, lane, block }]);
         }

@@ -6,8 +6,7 @@ use super::*;
 
 /// How long the machine waits after each loss in a row.
 fn pauses(rng_seed: u64, losses: usize) -> Vec<Duration> {
-    let role = Role::Recipient { wanted_files: vec![true] };
-    let mut script = Script::new(role, &[5], rng_seed);
+    let mut script = Script::new(recipient_of(&[5]), &[5], rng_seed);
     script.input(Input::Started);
     let mut pauses = Vec::new();
     for _ in 0..losses {
@@ -62,8 +61,9 @@ fn who_comes_back_shows_its_token_and_keeps_its_links() {
     script.wait(seconds(1));
     script.news();
     script.input(Input::SocketOpened);
-    let resume_token = Some(ResumeToken::from_bytes([1; 16]));
-    assert_eq!(script.news(), [Output::Join { resume_token, have: Have::None }]);
+    let resume_token = Some(ResumeToken::from_bytes([1; 20]));
+    let (have, slots, providers) = (Have::None, DEFAULT_SLOTS, vec![OTHER]);
+    assert_eq!(script.news(), [Output::Join { resume_token, have, slots, providers }]);
     script.hears(welcome(true));
     let news = script.news();
     assert!(!news.contains(&told(ClientMessage::Want)), "{news:?}");
@@ -106,7 +106,7 @@ fn who_left_is_deaf() {
     assert_eq!(script.news(), left);
     script.input(Input::SocketOpened);
     script.hears(welcome(true));
-    script.hears(ServerMessage::Assigned { peers: vec![OTHER] });
+    script.hears(assigned(OTHER));
     script.input(Input::SocketClosed);
     script.wait(seconds(60));
     assert_eq!(script.news(), []);

@@ -1,14 +1,15 @@
 //! One swarm and a script: what goes in by hand, and what comes out. Whole exchanges are in `tests/exchange`.
 //!
-//! `fetching` is a recipient's side, `serving` an owner's, `coming_back` the socket's.
+//! `fetching` is a recipient's side, `serving` an owner's, `pool` several peers at once, `coming_back` the socket's.
 
 use super::status::Phase;
 use super::*;
-use crate::protocol::limits::{BLOCK_LENGTH, MIN_PIECE_LENGTH, PROTOCOL_VERSION};
-use crate::protocol::signalling::{CloseReason, ErrorCode, Welcome};
+use crate::protocol::limits::{BLOCK_LENGTH, DEFAULT_SLOTS, MIN_PIECE_LENGTH, PROTOCOL_VERSION};
+use crate::protocol::signalling::{CloseReason, ErrorCode, Have, Welcome};
 
 mod coming_back;
 mod fetching;
+mod pool;
 mod serving;
 
 const OTHER: PeerId = PeerId(7);
@@ -25,14 +26,13 @@ struct Script {
 impl Script {
     fn new(role: Role, sizes: &[u64], rng_seed: u64) -> Self {
         let layout = Layout::new(MIN_PIECE_LENGTH, sizes.iter().copied()).unwrap();
-        let swarm = Swarm::new(Config { layout, role, rng_seed });
+        let swarm = Swarm::new(Config { layout, role, rng_seed, helps: true });
         Self { swarm, now: Timestamp::ZERO, outputs: Vec::new() }
     }
 
     /// Has begun and is welcome.
     fn recipient(sizes: &[u64]) -> Self {
-        let role = Role::Recipient { wanted_files: vec![true; sizes.len()] };
-        let mut script = Self::new(role, sizes, 1);
+        let mut script = Self::new(recipient_of(sizes), sizes, 1);
         script.input(Input::Started);
         script.enter();
         script
@@ -66,7 +66,7 @@ impl Script {
     /// The link to [`OTHER`] stands: a recipient's after its offer, an owner's after the other's.
     fn link(&mut self) {
         if self.swarm.download.is_some() {
-            self.hears(ServerMessage::Assigned { peers: vec![OTHER] });
+            self.hears(assigned(OTHER));
         } else {
             self.hears(ServerMessage::Serve { peer: OTHER });
         }
@@ -126,13 +126,30 @@ impl Script {
     }
 }
 
+/// Wants all of these and has nothing.
+fn recipient_of(sizes: &[u64]) -> Role {
+    let layout = Layout::new(MIN_PIECE_LENGTH, sizes.iter().copied()).unwrap();
+    let have = Bitfield::none(layout.piece_count());
+    Role::Recipient { wanted_files: vec![true; sizes.len()], have }
+}
+
+/// The room says whom to fetch from; [`OTHER`] is its owner.
+fn assigned(peer: PeerId) -> ServerMessage {
+    ServerMessage::Assigned { peers: vec![peer], owner: Some(OTHER) }
+}
+
 fn welcome(resumed: bool) -> ServerMessage {
+    welcome_to(Topology::Direct, resumed)
+}
+
+fn welcome_to(topology: Topology, resumed: bool) -> ServerMessage {
     ServerMessage::Welcome(Welcome {
         peer_id: PeerId(1),
-        resume_token: ResumeToken::from_bytes([1; 16]),
+        resume_token: ResumeToken::from_bytes([1; 20]),
         resumed,
         ice_servers: Vec::new(),
         trickle_ice: true,
+        topology,
     })
 }
 

@@ -158,7 +158,10 @@ fn an_owner_tells_no_progress_and_asks_for_nothing() {
     script.link();
     script.news();
     script.wait(seconds(10));
-    assert_eq!(script.news(), []);
+    let measured = |output: &Output| {
+        matches!(output, Output::MeasureRoundTrip { .. } | Output::Tell(ClientMessage::Stats(_)))
+    };
+    assert!(script.news().iter().all(measured));
 }
 
 #[test]

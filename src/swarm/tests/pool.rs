@@ -1,0 +1,474 @@
+//! Several peers at once: fetching from all of them, passing on, and whoever goes or lies.
+
+use super::*;
+use crate::protocol::rooms::Topology;
+use crate::protocol::signalling::{MemberPhase, PathKind, Progress, RosterEntry};
+
+const PIECE: u32 = MIN_PIECE_LENGTH;
+const ONE: PeerId = PeerId(11);
+const TWO: PeerId = PeerId(12);
+
+impl Script {
+    fn in_swarm(role: Role, sizes: &[u64]) -> Self {
+        let mut script = Self::new(role, sizes, 1);
+        script.input(Input::Started);
+        script.input(Input::SocketOpened);
+        script.hears(welcome_to(Topology::Swarm, false));
+        script
+    }
+
+    /// A recipient in a swarm of `pieces` pieces.
+    fn leech(pieces: u32) -> Self {
+        let sizes = [u64::from(pieces) * u64::from(PIECE)];
+        Self::in_swarm(recipient_of(&sizes), &sizes)
+    }
+
+    fn gets_from(&mut self, peer: PeerId, message: &PeerMessage) {
+        self.input(Input::ControlReceived { peer, bytes: message.encode() });
+    }
+
+    fn opens(&mut self, peer: PeerId) {
+        self.input(Input::LinkOpened { peer, lane: 0, max_message_bytes: 262_144 });
+        let piece_count = self.swarm.layout.piece_count();
+        self.gets_from(peer, &PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count });
+    }
+
+    /// A provider of these pieces that serves.
+    fn provider(&mut self, peer: PeerId, pieces: &[u32]) {
+        self.hears(assigned(peer));
+        self.opens(peer);
+        let mut held = Bitfield::none(self.swarm.layout.piece_count());
+        pieces.iter().for_each(|piece| assert!(held.insert(PieceIndex(*piece))));
+        self.gets_from(peer, &PeerMessage::Bitfield(held.to_wire()));
+        self.gets_from(peer, &PeerMessage::Unchoke);
+    }
+
+    /// A leech that wants something.
+    fn serves(&mut self, peer: PeerId) {
+        self.hears(ServerMessage::Serve { peer });
+        self.opens(peer);
+        self.gets_from(peer, &PeerMessage::Interested);
+    }
+
+    fn arrives_from(&mut self, peer: PeerId, block: BlockRange) {
+        self.input(Input::BlockReceived { peer, block: Some(block) });
+    }
+
+    /// A whole piece comes from a peer that was asked for it and is verified.
+    fn has(&mut self, peer: PeerId, piece: u32) {
+        self.arrives_from(peer, range(piece, 0, PIECE));
+        self.record_known(piece, 1);
+        self.input(Input::PieceChecked { piece: PieceIndex(piece), matches: true });
+    }
+
+    /// Control messages since last time, by whom they are for.
+    fn sent(&mut self) -> Vec<(PeerId, PeerMessage)> {
+        let control = self.news().into_iter().filter_map(|output| match output {
+            Output::SendControl { peer, message } => Some((peer, message)),
+            _ => None,
+        });
+        control.collect()
+    }
+
+    fn asked_of(&mut self, of: PeerId) -> Vec<BlockRange> {
+        let asked = self.sent().into_iter().filter_map(|(peer, message)| match message {
+            PeerMessage::Request(ranges) if peer == of => Some(ranges),
+            _ => None,
+        });
+        asked.flatten().collect()
+    }
+}
+
+fn granted_to(sent: &[(PeerId, PeerMessage)], to: PeerId) -> Vec<u32> {
+    let granted = sent.iter().filter_map(|(peer, message)| match message {
+        PeerMessage::Have(piece) if *peer == to => Some(piece.0),
+        _ => None,
+    });
+    granted.collect()
+}
+
+fn entry(peer: PeerId, have: Have, helps: bool) -> RosterEntry {
+    let progress = Progress {
+        have_bytes: 0,
+        wanted_bytes: 0,
+        bytes_per_second: 0,
+        phase: MemberPhase::Downloading,
+        path: PathKind::Direct,
+        have,
+    };
+    RosterEntry { peer, progress, helps }
+}
+
+#[test]
+fn two_providers_are_asked_for_different_pieces() {
+    let mut script = Script::leech(40);
+    script.provider(ONE, &(0..40).collect::<Vec<_>>());
+    let of_one = script.asked_of(ONE);
+    script.provider(TWO, &(0..40).collect::<Vec<_>>());
+    let of_two = script.asked_of(TWO);
+    assert!(!of_one.is_empty() && !of_two.is_empty());
+    assert!(of_one.iter().all(|range| !of_two.contains(range)));
+}
+
+#[test]
+fn the_rarest_piece_is_asked_for_first() {
+    let mut script = Script::leech(40);
+    script.provider(ONE, &(0..39).collect::<Vec<_>>());
+    script.news();
+    script.provider(TWO, &(0..40).collect::<Vec<_>>());
+    assert_eq!(script.asked_of(TWO)[0], range(39, 0, PIECE));
+}
+
+#[test]
+fn whoever_leaves_is_replaced_by_the_others_at_once() {
+    let mut script = Script::leech(4);
+    script.provider(ONE, &[0, 1, 2, 3]);
+    assert_eq!(script.asked_of(ONE).len(), 4);
+    script.provider(TWO, &[0, 1, 2, 3]);
+    assert_eq!(script.asked_of(TWO), []);
+    script.arrives_from(ONE, range(2, 0, 65_536));
+    script.input(Input::LinkClosed { peer: ONE, attempt: 1 });
+    let asked = script.asked_of(TWO);
+    let bytes: u32 = asked.iter().map(|range| range.length).sum();
+    assert_eq!(bytes, 4 * PIECE - 65_536, "all but what came");
+}
+
+#[test]
+fn what_is_late_in_the_endgame_is_asked_of_one_other_and_no_more() {
+    let mut script = Script::leech(1);
+    script.provider(ONE, &[0]);
+    script.provider(TWO, &[0]);
+    script.provider(PeerId(13), &[0]);
+    script.wait(seconds(1));
+    script.news();
+    script.wait(seconds(2));
+    let doubled: Vec<_> = script
+        .sent()
+        .into_iter()
+        .filter(|(_, message)| matches!(message, PeerMessage::Request(_)))
+        .collect();
+    assert_eq!(doubled, [(TWO, PeerMessage::Request(vec![range(0, 0, PIECE)]))]);
+    // The second is faster: the first need not send it, and what it sent meanwhile is not kept twice.
+    script.arrives_from(TWO, range(0, 0, 65_536));
+    script.arrives_from(ONE, range(0, 0, 65_536));
+    let news = script.news();
+    let kept = news.iter().filter(|output| matches!(output, Output::KeepBlock { .. }));
+    assert_eq!(kept.count(), 1);
+    for begin in (65_536..PIECE).step_by(65_536) {
+        script.arrives_from(TWO, range(0, begin, 65_536));
+    }
+    let rest = range(0, 65_536, PIECE - 65_536);
+    assert!(script.sent().contains(&(ONE, PeerMessage::Cancel(vec![rest]))));
+    script.record_known(0, 1);
+    script.input(Input::PieceChecked { piece: PieceIndex(0), matches: true });
+    assert!(script.swarm.is_settled());
+}
+
+#[test]
+fn parts_of_two_that_do_not_fit_blame_nobody_and_come_from_one_next_time() {
+    let mut script = Script::leech(1);
+    script.provider(ONE, &[0]);
+    script.arrives_from(ONE, range(0, 0, 65_536));
+    script.input(Input::LinkClosed { peer: ONE, attempt: 1 });
+    script.provider(TWO, &[0]);
+    script.arrives_from(TWO, range(0, 65_536, PIECE - 65_536));
+    script.record_known(0, 1);
+    script.news();
+    script.input(Input::PieceChecked { piece: PieceIndex(0), matches: false });
+    assert_eq!(script.asked_of(TWO), [range(0, 0, PIECE)], "not dropped, and asked for all of it");
+    script.arrives_from(TWO, range(0, 0, PIECE));
+    script.input(Input::PieceChecked { piece: PieceIndex(0), matches: false });
+    let news = script.news();
+    assert!(news.contains(&told(ClientMessage::BadPiece { peer: TWO, piece: 0 })), "{news:?}");
+}
+
+#[test]
+fn a_piece_that_one_alone_was_to_send_comes_from_another_when_that_one_goes() {
+    let mut script = Script::leech(1);
+    script.provider(ONE, &[0]);
+    script.arrives_from(ONE, range(0, 0, 65_536));
+    script.input(Input::LinkClosed { peer: ONE, attempt: 1 });
+    script.provider(TWO, &[0]);
+    script.arrives_from(TWO, range(0, 65_536, PIECE - 65_536));
+    script.record_known(0, 1);
+    script.input(Input::PieceChecked { piece: PieceIndex(0), matches: false });
+    script.arrives_from(TWO, range(0, 0, 65_536));
+    script.news();
+    script.input(Input::LinkClosed { peer: TWO, attempt: 2 });
+    assert!(script.news().contains(&Output::DiscardPiece { piece: PieceIndex(0) }));
+    script.provider(PeerId(13), &[0]);
+    assert_eq!(script.asked_of(PeerId(13)), [range(0, 0, PIECE)]);
+}
+
+#[test]
+fn a_link_that_stands_is_used_the_other_way_as_well() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[0]);
+    script.news();
+    script.has(ONE, 0);
+    assert!(script.sent().iter().all(|(_, message)| !matches!(message, PeerMessage::Have(_))));
+    // Interest comes over the link before the room's word comes over the socket.
+    script.gets_from(ONE, &PeerMessage::Interested);
+    assert!(!script.sent().contains(&(ONE, PeerMessage::Unchoke)));
+    script.hears(ServerMessage::Serve { peer: ONE });
+    assert_eq!(script.sent(), [(ONE, PeerMessage::Unchoke)]);
+    script.gets_from(ONE, &PeerMessage::Request(vec![range(0, 0, 10), range(1, 0, 10)]));
+    let load = Output::LoadPiece { piece: PieceIndex(0) };
+    assert_eq!(script.news(), [load], "only what is here");
+    // The other way round: no second connection.
+    let mut script = Script::leech(2);
+    script.serves(ONE);
+    script.hears(assigned(ONE));
+    assert!(!script.news().iter().any(|output| matches!(output, Output::Offer { .. })));
+    script.gets_from(ONE, &PeerMessage::Have(PieceIndex(1)));
+    script.gets_from(ONE, &PeerMessage::Unchoke);
+    assert_eq!(script.asked_of(ONE), [range(1, 0, PIECE)]);
+}
+
+#[test]
+fn an_offer_from_a_peer_that_gave_the_first_link_up_takes_its_place() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[0, 1]);
+    script.hears(ServerMessage::Serve { peer: ONE });
+    script.news();
+    let sdp = DESCRIPTION.to_owned();
+    let signal = Signal::Offer { lane: 0, attempt: 9, sdp: sdp.clone() };
+    script.input(Input::SignalReceived { from: ONE, signal });
+    let news = script.news();
+    assert!(news.contains(&Output::Answer { peer: ONE, lane: 0, attempt: 9, sdp }));
+    assert!(!news.contains(&told(ClientMessage::LinkLost { peer: ONE })));
+    script.opens(ONE);
+    script.gets_from(ONE, &PeerMessage::Bitfield(vec![0b1100_0000]));
+    script.gets_from(ONE, &PeerMessage::Unchoke);
+    assert_eq!(script.asked_of(ONE).len(), 2, "what was asked of the first link is asked again");
+}
+
+#[test]
+fn of_two_offers_that_cross_the_one_of_the_earlier_name_counts() {
+    let sdp = DESCRIPTION.to_owned();
+    // This browser's own name is 1.
+    for (other, gives_way) in [(PeerId(0), true), (PeerId(2), false)] {
+        let mut script = Script::leech(2);
+        script.hears(assigned(other));
+        script.news();
+        let signal = Signal::Offer { lane: 0, attempt: 9, sdp: sdp.clone() };
+        script.input(Input::SignalReceived { from: other, signal });
+        let answer = Output::Answer { peer: other, lane: 0, attempt: 9, sdp: sdp.clone() };
+        assert_eq!(script.news().contains(&answer), gives_way);
+    }
+}
+
+#[test]
+fn whoever_is_complete_stays_and_serves() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[0, 1]);
+    script.serves(TWO);
+    script.has(ONE, 0);
+    script.has(ONE, 1);
+    let news = script.news();
+    assert!(news.contains(&Output::Disconnect { peer: ONE, reason: Reason::Done }));
+    assert!(!news.contains(&Output::Disconnect { peer: TWO, reason: Reason::Done }));
+    assert_eq!(script.phase(), Phase::Seeding);
+    script.gets_from(TWO, &PeerMessage::Request(vec![range(1, 0, PIECE)]));
+    let piece = PieceIndex(1);
+    script.input(Input::PieceLoaded { piece, record_first: piece, record_count: 1 });
+    let news = script.news();
+    assert!(news.iter().any(|output| matches!(output, Output::SendBlock { peer: TWO, .. })));
+    assert_eq!(script.swarm.download_status(script.now).helped, 1);
+    // Its socket breaks and it comes back: as a seed.
+    script.input(Input::SocketClosed);
+    script.wait(seconds(1));
+    script.input(Input::SocketOpened);
+    let all = |output: &Output| matches!(output, Output::Join { have: Have::All, .. });
+    assert!(script.news().iter().any(all));
+}
+
+#[test]
+fn whoever_stops_helping_says_so_and_lets_its_leeches_go() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[0]);
+    script.serves(TWO);
+    script.news();
+    script.input(Input::HelpingChosen(false));
+    let news = script.news();
+    assert!(news.contains(&told(ClientMessage::Slots { offered: 0 })));
+    assert!(news.contains(&told(ClientMessage::LinkLost { peer: TWO })));
+    assert!(!news.contains(&Output::Disconnect { peer: ONE, reason: Reason::Lost }));
+    script.input(Input::HelpingChosen(true));
+    assert!(script.news().contains(&told(ClientMessage::Slots { offered: DEFAULT_SLOTS })));
+}
+
+#[test]
+fn the_owner_grants_each_leech_its_own_pieces() {
+    let mut script = Script::in_swarm(Role::Owner, &[64 * u64::from(PIECE)]);
+    script.serves(ONE);
+    script.serves(TWO);
+    let sent = script.sent();
+    assert!(!sent.iter().any(|(_, message)| matches!(message, PeerMessage::Bitfield(_))));
+    let (one, two) = (granted_to(&sent, ONE), granted_to(&sent, TWO));
+    assert!(!one.is_empty() && !two.is_empty());
+    assert!(one.iter().all(|piece| !two.contains(piece)), "{one:?} {two:?}");
+    // What one holds is granted anew only when nothing else is left.
+    script.gets_from(ONE, &PeerMessage::Have(PieceIndex(one[0])));
+    let more = granted_to(&script.sent(), ONE);
+    assert_eq!(more.len(), 1);
+    assert!(!two.contains(&more[0]) && !one.contains(&more[0]));
+}
+
+#[test]
+fn what_a_leech_took_away_is_granted_to_the_next() {
+    let mut script = Script::in_swarm(Role::Owner, &[64 * u64::from(PIECE)]);
+    script.serves(ONE);
+    let first = granted_to(&script.sent(), ONE);
+    script.hears(ServerMessage::Revoked { peer: ONE });
+    script.serves(TWO);
+    assert_eq!(granted_to(&script.sent(), TWO), first);
+    // And what one sits on for ten seconds goes to another as well.
+    script.wait(seconds(11));
+    script.serves(ONE);
+    assert_eq!(granted_to(&script.sent(), ONE), first);
+}
+
+#[test]
+fn a_leech_is_granted_only_what_it_wants() {
+    let sizes = [u64::from(PIECE) * 2, u64::from(PIECE) * 2];
+    let mut script = Script::in_swarm(Role::Owner, &sizes);
+    script.hears(ServerMessage::Serve { peer: ONE });
+    script.input(Input::LinkOpened { peer: ONE, lane: 0, max_message_bytes: 262_144 });
+    script.news();
+    let hello = PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count: 4 };
+    script.gets_from(ONE, &hello);
+    script.gets_from(ONE, &PeerMessage::Wanted(vec![0b0011_0000]));
+    script.gets_from(ONE, &PeerMessage::Interested);
+    let granted = granted_to(&script.sent(), ONE);
+    assert!(granted.contains(&2) && granted.contains(&3), "{granted:?}");
+    script.gets_from(ONE, &PeerMessage::Wanted(vec![0b0000_0001]));
+    assert!(script.news().contains(&Output::Disconnect { peer: ONE, reason: Reason::Misbehaved }));
+}
+
+#[test]
+fn only_the_owner_can_say_that_a_file_is_gone() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[0, 1]);
+    script.gets_from(ONE, &PeerMessage::FileGone(0));
+    assert_eq!((script.swarm.gone_files(), script.swarm.failure()), (&[][..], None));
+    script.provider(OTHER, &[0, 1]);
+    script.gets_from(OTHER, &PeerMessage::FileGone(0));
+    assert_eq!(script.swarm.failure(), Some(Failure::AllGone));
+}
+
+#[test]
+fn a_lost_path_is_looked_for_within_the_connection_meanwhile_others_are_asked() {
+    let mut script = Script::leech(4);
+    script.provider(ONE, &[0, 1, 2, 3]);
+    script.provider(TWO, &[0, 1, 2, 3]);
+    script.news();
+    script.input(Input::PathLost { peer: ONE, attempt: 1 });
+    let news = script.news();
+    assert!(news.contains(&Output::RestartIce { peer: ONE, lane: 0 }));
+    let ready = Input::DescriptionReady { peer: ONE, lane: 0, attempt: 1, sdp: "x".to_owned() };
+    let asked = news.iter().any(|output| {
+        matches!(output, Output::SendControl { peer: TWO, message: PeerMessage::Request(_) })
+    });
+    assert!(asked, "{news:?}");
+    script.input(ready);
+    let signal = Signal::Restart { lane: 0, attempt: 1, sdp: "x".to_owned() };
+    assert_eq!(script.news(), [Output::Signal { to: ONE, signal }]);
+    script.input(Input::PathRestored { peer: ONE, attempt: 1 });
+    script.wait(seconds(4));
+    assert!(!script.news().contains(&Output::Disconnect { peer: ONE, reason: Reason::Lost }));
+    script.input(Input::PathLost { peer: ONE, attempt: 1 });
+    script.wait(seconds(15));
+    assert!(script.news().contains(&Output::Disconnect { peer: ONE, reason: Reason::Lost }));
+}
+
+#[test]
+fn the_other_end_answers_within_the_connection_that_there_is() {
+    let mut script = Script::in_swarm(Role::Owner, &[5]);
+    script.hears(ServerMessage::Serve { peer: ONE });
+    let sdp = DESCRIPTION.to_owned();
+    let offer = Signal::Offer { lane: 0, attempt: 3, sdp: sdp.clone() };
+    script.input(Input::SignalReceived { from: ONE, signal: offer });
+    script.opens(ONE);
+    script.news();
+    let restart = |attempt| Signal::Restart { lane: 0, attempt, sdp: sdp.clone() };
+    script.input(Input::SignalReceived { from: ONE, signal: restart(2) });
+    assert_eq!(script.news(), []);
+    script.input(Input::SignalReceived { from: ONE, signal: restart(3) });
+    let answer = Output::AnswerRestart { peer: ONE, lane: 0, sdp: sdp.clone() };
+    assert_eq!(script.news(), [answer]);
+    script.input(Input::DescriptionReady { peer: ONE, lane: 0, attempt: 3, sdp: sdp.clone() });
+    let signal = Signal::Answer { lane: 0, attempt: 3, sdp };
+    assert_eq!(script.news(), [Output::Signal { to: ONE, signal }]);
+}
+
+#[test]
+fn whoever_finds_nothing_at_hand_tells_the_room_ever_more_patiently() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[]);
+    script.news();
+    let mut wants = Vec::new();
+    for second in 1..=30 {
+        script.wait(seconds(1));
+        if script.news().contains(&told(ClientMessage::Want)) {
+            wants.push(second);
+        }
+    }
+    assert_eq!(wants, [4, 10, 22]);
+}
+
+#[test]
+fn copies_count_whole_ones_and_what_others_hold_together() {
+    let mut script = Script::in_swarm(Role::Owner, &[2 * u64::from(PIECE)]);
+    let copies = |script: &mut Script, members: Vec<RosterEntry>| {
+        script.hears(ServerMessage::Roster { members });
+        let status = script.swarm.sharing_status(script.now);
+        assert_eq!(status.may_close, status.copies > 0);
+        status.copies
+    };
+    let far = PeerId(99);
+    assert_eq!(copies(&mut script, vec![entry(far, Have::Some, true)]), 0);
+    assert_eq!(copies(&mut script, vec![entry(far, Have::All, true)]), 1);
+    assert_eq!(copies(&mut script, vec![entry(far, Have::All, false)]), 0, "it does not help");
+    script.serves(ONE);
+    script.serves(TWO);
+    script.gets_from(ONE, &PeerMessage::Have(PieceIndex(0)));
+    let both = vec![entry(ONE, Have::Some, true), entry(TWO, Have::Some, true)];
+    assert_eq!(copies(&mut script, both.clone()), 0);
+    script.gets_from(TWO, &PeerMessage::Have(PieceIndex(1)));
+    assert_eq!(copies(&mut script, both), 1);
+}
+
+#[test]
+fn what_an_earlier_visit_left_counts_and_is_not_asked_for() {
+    let sizes = [3 * u64::from(PIECE)];
+    let mut have = Bitfield::none(3);
+    have.insert(PieceIndex(1));
+    let mut script = Script::in_swarm(Role::Recipient { wanted_files: vec![true], have }, &sizes);
+    assert_eq!(script.swarm.download_status(script.now).have_bytes, u64::from(PIECE));
+    script.provider(ONE, &[0, 1, 2]);
+    let mut asked: Vec<u32> = script.asked_of(ONE).iter().map(|range| range.piece.0).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, [0, 2]);
+    let role = Role::Recipient { wanted_files: vec![true], have: Bitfield::all(3) };
+    let script = Script::in_swarm(role, &sizes);
+    assert!(script.outputs.contains(&Output::Save));
+    assert!(script.outputs.contains(&told(ClientMessage::Complete)));
+    assert_eq!(script.phase(), Phase::Seeding);
+}
+
+#[test]
+fn a_piece_that_cannot_be_read_back_is_missing_again() {
+    let mut script = Script::leech(2);
+    script.provider(ONE, &[0, 1]);
+    script.serves(TWO);
+    script.has(ONE, 0);
+    script.gets_from(TWO, &PeerMessage::Request(vec![range(0, 0, 10)]));
+    script.news();
+    script.input(Input::PieceUnreadable { piece: PieceIndex(0) });
+    assert_eq!(script.swarm.download_status(script.now).have_bytes, 0);
+    let news = script.news();
+    assert!(news.contains(&Output::Disconnect { peer: TWO, reason: Reason::Lost }));
+    let again = PeerMessage::Request(vec![range(0, 0, PIECE)]);
+    assert!(news.contains(&Output::SendControl { peer: ONE, message: again }), "{news:?}");
+}
