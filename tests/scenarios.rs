@@ -1,0 +1,131 @@
+//! Small runs of the simulator: what each situation must end in. Times are simulated, so that results are exact and
+//! repeat; a failure prints the run's figures with its seed.
+
+use transfer4me::protocol::rooms::Topology;
+use transfer4me::sim::Report;
+use transfer4me::sim::scenario::{self, Parameters};
+
+const MIB: u64 = 1 << 20;
+
+fn parameters(peers: u32, mib: u64, topology: Topology, rng_seed: u64) -> Parameters {
+    Parameters { peers, size: mib * MIB, topology, rng_seed }
+}
+
+fn swarm(peers: u32, mib: u64) -> Parameters {
+    parameters(peers, mib, Topology::Swarm, 1)
+}
+
+/// Everyone who stayed has everything, and no machine did what it should not.
+#[track_caller]
+fn assert_sound(report: &Report) {
+    assert!(report.is_sound(), "{}\n{report}\n{:#?}", Report::HEAD, report.problems);
+}
+
+#[track_caller]
+fn assert_at_most(report: &Report, what: &str, value: f64, most: f64) {
+    assert!(value <= most, "{what} is {value:.3}, not {most}\n{}\n{report}", Report::HEAD);
+}
+
+#[test]
+fn every_topology_serves_everyone() {
+    for topology in Topology::ALL {
+        let report = scenario::flash_crowd(&parameters(8, 32, topology, 1));
+        assert_sound(&report);
+        assert_eq!(report.complete, 8, "{report}");
+    }
+}
+
+#[test]
+fn the_owner_of_a_direct_room_sends_everything_to_each() {
+    let report = scenario::flash_crowd(&parameters(4, 32, Topology::Direct, 1));
+    assert_sound(&report);
+    assert!((report.owner_upload - 4.0).abs() < 0.01, "{report}");
+    assert_at_most(&report, "time over the owner's uplink", report.over_bound(), 4.1);
+}
+
+#[test]
+fn a_swarm_of_eight_is_close_to_the_bound_and_its_owner_sends_little_more_than_once() {
+    for rng_seed in 1..4 {
+        let report = scenario::flash_crowd(&parameters(8, 256, Topology::Swarm, rng_seed));
+        assert_sound(&report);
+        assert_at_most(&report, "time over the bound", report.over_bound(), 1.25);
+        assert_at_most(&report, "the owner's upload over the size", report.owner_upload, 1.2);
+        assert_at_most(&report, "what came in vain", report.wasted, 0.01);
+    }
+}
+
+#[test]
+fn a_run_repeats_exactly() {
+    let rows = [1, 1, 2]
+        .map(|rng_seed| scenario::churn(&parameters(8, 16, Topology::Swarm, rng_seed)).to_string());
+    assert_eq!(rows[0], rows[1]);
+    assert_ne!(rows[0], rows[2]);
+}
+
+#[test]
+fn nobody_loses_anything_when_seeds_leave() {
+    let report = scenario::seed_leaves(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 7, "all but the one that lost power\n{report}");
+}
+
+#[test]
+fn the_owner_may_leave_when_its_page_says_so() {
+    let report = scenario::owner_leaves_at_one_copy(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+}
+
+#[test]
+fn a_slow_peer_holds_nobody_else_up() {
+    let report = scenario::slow_peer(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+    let without = scenario::flash_crowd(&swarm(8, 64));
+    let slower = report.median.as_secs_f64() / without.median.as_secs_f64();
+    assert_at_most(&report, "the others' time over that without the slow one", slower, 1.5);
+}
+
+#[test]
+fn peers_that_stall_are_left() {
+    let report = scenario::stalled_peers(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+}
+
+#[test]
+fn whoever_stays_completes_while_others_come_and_go() {
+    for rng_seed in 1..4 {
+        let report = scenario::churn(&parameters(15, 32, Topology::Swarm, rng_seed));
+        assert_sound(&report);
+    }
+}
+
+#[test]
+fn false_pieces_are_thrown_away_and_everyone_completes() {
+    let report = scenario::liars(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+}
+
+/// A run in which a piece of which only one provider was to be asked lost that provider half way.
+#[test]
+fn a_disputed_piece_outlives_the_provider_that_was_to_settle_it() {
+    let report = scenario::liars(&parameters(12, 32, Topology::Swarm, 11));
+    assert_eq!((report.complete, report.unfinished), (12, 0), "{report}\n{:#?}", report.problems);
+}
+
+#[test]
+fn a_server_that_restarts_twice_costs_nobody_anything() {
+    let report = scenario::rejoin_storm(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+}
+
+#[test]
+fn peers_on_one_network_fetch_once_from_outside() {
+    let report = scenario::lan(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+    assert_at_most(&report, "the owner's upload over the size", report.owner_upload, 1.5);
+}
