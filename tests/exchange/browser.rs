@@ -8,7 +8,7 @@ use transfer4me::protocol::peer_wire::{PieceHash, PieceRecord};
 use transfer4me::protocol::piece::{BlockRange, PieceIndex};
 use transfer4me::protocol::signalling::ClientMessage;
 use transfer4me::room::SocketId;
-use transfer4me::swarm::{Config, Failure, Input, Reason, Role, Swarm};
+use transfer4me::swarm::{Bitfield, Config, Failure, Input, Reason, Role, Swarm};
 
 use super::content::{Content, hash};
 
@@ -46,9 +46,13 @@ impl Browser {
     pub fn new(content: &Content, owner: bool, wanted: Vec<bool>, rng_seed: u64) -> Self {
         let role = match owner {
             true => Role::Owner,
-            false => Role::Recipient { wanted_files: wanted.clone() },
+            false => {
+                let have = Bitfield::none(content.layout.piece_count());
+                Role::Recipient { wanted_files: wanted.clone(), have }
+            }
         };
-        let swarm = Swarm::new(Config { layout: content.layout.clone(), role, rng_seed });
+        let layout = content.layout.clone();
+        let swarm = Swarm::new(Config { layout, role, rng_seed, helps: true });
         Self {
             swarm,
             owner,
@@ -121,12 +125,13 @@ impl Browser {
         Input::PieceChecked { piece, matches }
     }
 
-    /// Reads a piece and signs for it.
+    /// Reads a piece: an owner from its disk, signing for it, a recipient from its store.
     pub fn load(&mut self, content: &Content, piece: PieceIndex) -> Input {
         let (file, _) = content.layout.locate(piece).expect("only pieces that there are are read");
         if self.vanished.contains(&file) {
             return Input::PieceUnreadable { piece };
         }
+        assert!(self.owner || self.stored.contains_key(&piece), "{piece:?} is not here to be read");
         assert!(self.loaded.insert(piece), "{piece:?} is read twice");
         let loaded: u64 =
             self.loaded.iter().map(|piece| u64::from(content.layout.length_of(*piece))).sum();

@@ -1,6 +1,6 @@
 //! Executes what a machine puts out, one arm for each output.
 
-use transfer4me::protocol::id::PeerId;
+use transfer4me::protocol::id::{PeerId, ResumeToken};
 use transfer4me::protocol::limits::{MAX_CONTROL_BYTES, MAX_SIGNALLING_BYTES};
 use transfer4me::protocol::peer_wire::{
     BLOCK_HEADER_BYTES, PeerMessage, decode_block_header, encode_block_header,
@@ -25,11 +25,18 @@ impl World {
                 self.later(Event::SocketOpens { browser });
             }
             Output::CloseSocket => self.close_socket(browser),
-            Output::Join { resume_token, have } => {
+            Output::Join { resume_token, have, slots, providers } => {
                 let Some(socket) = self.browsers[browser].socket else { return };
-                let owner = self.browsers[browser].owner;
-                let fresh_token = self.fresh_token();
-                let joined = room::Input::Joined { socket, owner, have, resume_token, fresh_token };
+                let joined = room::Input::Joined {
+                    socket,
+                    owner: self.browsers[browser].owner,
+                    have,
+                    slots,
+                    resumed: resume_token.map(|token| peer_of(&token)),
+                    providers,
+                    fresh_peer: self.fresh_peer(),
+                    network: room::NetworkId(browser as u64),
+                };
                 self.later(Event::ToRoom(joined));
             }
             Output::Tell(message) => self.tell(browser, message),
@@ -38,6 +45,13 @@ impl World {
                 self.say(browser, ClientMessage::Signal { to, sealed });
             }
             Output::UseIce { .. } | Output::AddCandidate { .. } => {}
+            // Paths are not lost here without their connection.
+            Output::RestartIce { .. } | Output::AnswerRestart { .. } => {}
+            Output::MeasureRoundTrip { peer } => {
+                let time = self.path.latency * 2;
+                let measured = Input::RoundTripMeasured { peer, time };
+                self.later(Event::Input { browser, input: measured });
+            }
             Output::Offer { peer, lane, attempt } => {
                 let connection = self.connections.len();
                 let ends = vec![End::new(browser, peer, attempt)];
@@ -254,11 +268,23 @@ impl World {
     /// The server stops, with all that its rooms knew.
     pub fn stop_server(&mut self) {
         self.server_up = false;
-        self.room = super::world::new_room();
+        self.forget_room();
         for socket in self.sockets.keys().copied().collect::<Vec<_>>() {
             self.socket_gone(socket);
         }
     }
+}
+
+/// Tokens here are a name and nothing else.
+pub fn peer_of(token: &ResumeToken) -> PeerId {
+    let (first, _) = token.as_bytes().split_first_chunk::<4>().expect("tokens are longer");
+    PeerId(u32::from_be_bytes(*first))
+}
+
+pub fn token_of(peer: PeerId) -> ResumeToken {
+    let mut bytes = [0; ResumeToken::LENGTH];
+    bytes[..4].copy_from_slice(&peer.0.to_be_bytes());
+    ResumeToken::from_bytes(bytes)
 }
 
 impl World {

@@ -2,7 +2,7 @@
 //!
 //! `world` is the clock and the server, `driver` executes what the browsers' machines put out, `network` the
 //! connections, `browser` the bytes on each side. `transfers` are the ordinary ways, `losses` what breaks,
-//! `hostile` what lies, and `schedules` all of it at random.
+//! `pool` what recipients do for each other, `hostile` what lies, and `schedules` all of it at random.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this crate is tests")]
 
@@ -14,5 +14,6 @@ mod world;
 
 mod hostile;
 mod losses;
+mod pool;
 mod schedules;
 mod transfers;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use transfer4me::protocol::rooms::Topology;
 use transfer4me::swarm::{Failure, Input};
 
 use super::content::Content;
@@ -83,14 +84,14 @@ fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     match std::env::var_os("PROPTEST_CASES") {
         Some(_) => config,
-        None => ProptestConfig { cases: 64, rng_seed: RngSeed::Fixed(4), ..config },
+        None => ProptestConfig { cases: 128, rng_seed: RngSeed::Fixed(4), ..config },
     }
 }
 
-fn run(schedule: &[(u64, Fault)], jitter: u64, record_pieces: u32) {
+fn run(schedule: &[(u64, Fault)], jitter: u64, record_pieces: u32, topology: Topology) {
     let mut content = Content::new(&SIZES);
     content.record_pieces = record_pieces;
-    let mut world = World::new(content);
+    let mut world = World::with_topology(content, topology);
     world.path.bytes_per_second = 600_000;
     world.path.jitter = Duration::from_millis(jitter);
     world.recipient_of_all();
@@ -128,8 +129,9 @@ proptest! {
         schedule in schedule(),
         jitter in 0..60_u64,
         record_pieces in 1..6_u32,
+        topology in prop::sample::select(&Topology::ALL[..]),
     ) {
-        run(&schedule, jitter, record_pieces);
+        run(&schedule, jitter, record_pieces, topology);
     }
 }
 
@@ -137,8 +139,9 @@ proptest! {
 #[test]
 fn known_schedules_end_right() {
     // Names of an earlier room were kept beyond its end.
-    run(&[(100, Fault::StopServer), (0, Fault::CutLinks(0))], 0, 1);
+    let direct = Topology::Direct;
+    run(&[(100, Fault::StopServer), (0, Fault::CutLinks(0))], 0, 1, direct);
     // The server's words for a page that had left were taken for words to the next.
-    run(&[(40, Fault::OwnerLeaves), (0, Fault::StartServer)], 0, 1);
-    run(&[(312, Fault::CutSocket(0)), (55, Fault::CutLinks(0))], 17, 1);
+    run(&[(40, Fault::OwnerLeaves), (0, Fault::StartServer)], 0, 1, direct);
+    run(&[(312, Fault::CutSocket(0)), (55, Fault::CutLinks(0))], 17, 1, direct);
 }

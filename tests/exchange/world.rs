@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use transfer4me::clock::Timestamp;
-use transfer4me::protocol::id::{PeerId, ResumeToken};
+use transfer4me::protocol::id::PeerId;
 use transfer4me::protocol::peer_wire::PeerMessage;
 use transfer4me::protocol::piece::{BlockRange, PieceIndex};
 use transfer4me::protocol::rooms::Topology;
-use transfer4me::protocol::signalling::{SealedSignal, ServerMessage};
+use transfer4me::protocol::signalling::{SealedSignal, ServerMessage, Welcome};
 use transfer4me::room::{self, Room, SocketId};
 use transfer4me::swarm::Input;
 
 use super::browser::Browser;
 use super::content::{Content, Random};
+use super::driver::token_of;
 use super::network::{Connection, Path};
 
 /// What takes time.
@@ -65,22 +66,22 @@ pub struct World {
     queue: BTreeMap<(Timestamp, u64), Event>,
     sequence: u64,
     last_socket: u64,
-    last_token: u8,
+    topology: Topology,
     events_now: u32,
 }
 
-pub fn new_room() -> Room {
-    Room::new(room::Config {
-        max_peers: 64,
-        topology: Topology::Direct,
-        ice_servers: Vec::new(),
-        trickle_ice: true,
-    })
+fn new_room(topology: Topology) -> Room {
+    Room::new(room::Config { max_peers: 64, topology })
 }
 
 impl World {
-    /// A room with an owner that shares.
+    /// A room with an owner that shares and serves everyone.
     pub fn new(content: Content) -> Self {
+        Self::with_topology(content, Topology::Direct)
+    }
+
+    /// A room with an owner that shares.
+    pub fn with_topology(content: Content, topology: Topology) -> Self {
         let mut world = Self {
             now: Timestamp::ZERO,
             content,
@@ -91,14 +92,14 @@ impl World {
             reading_takes: Duration::from_millis(2),
             storing_takes: Duration::from_millis(2),
             lies: Vec::new(),
-            room: new_room(),
+            room: new_room(topology),
             server_up: true,
             sockets: BTreeMap::new(),
             closed: BTreeSet::new(),
             queue: BTreeMap::new(),
             sequence: 0,
             last_socket: 0,
-            last_token: 0,
+            topology,
             events_now: 0,
         };
         world.add(true, Vec::new());
@@ -246,6 +247,18 @@ impl World {
                     assert!(!self.closed.contains(&socket), "{message:?} to a closed socket");
                     self.later(Event::FromRoom { socket, message });
                 }
+                room::Output::Welcome { socket, peer, resumed } => {
+                    assert!(!self.closed.contains(&socket), "a closed socket is welcome");
+                    let message = ServerMessage::Welcome(Welcome {
+                        peer_id: peer,
+                        resume_token: token_of(peer),
+                        resumed,
+                        ice_servers: Vec::new(),
+                        trickle_ice: true,
+                        topology: self.topology,
+                    });
+                    self.later(Event::FromRoom { socket, message });
+                }
                 room::Output::Close { socket } => {
                     assert!(self.closed.insert(socket), "{socket:?} is closed twice");
                     self.later(Event::SocketGone { socket });
@@ -253,7 +266,7 @@ impl World {
             }
         }
         if self.room.is_idle() {
-            self.room = new_room();
+            self.forget_room();
         }
     }
 
@@ -325,9 +338,13 @@ impl World {
         });
     }
 
-    pub fn fresh_token(&mut self) -> ResumeToken {
-        self.last_token = self.last_token.wrapping_add(1);
-        ResumeToken::from_bytes([self.last_token; 16])
+    /// The room is as it was before anyone came.
+    pub fn forget_room(&mut self) {
+        self.room = new_room(self.topology);
+    }
+
+    pub fn fresh_peer(&mut self) -> PeerId {
+        PeerId(self.random.next() as u32)
     }
 
     /// Whose end it is and what it calls the other, while the link stands.
