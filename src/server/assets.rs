@@ -23,6 +23,8 @@ use sha2::{Digest, Sha256};
 
 /// The crate's name, which is also the client's.
 const OUTPUT_NAME: &str = "transfer4me";
+/// Name of the script and the wasm that hold what the home page needs; xtask links them.
+pub const HOME_BUNDLE: &str = "home";
 /// Bytes of the hash in the path.
 const HASH_BYTES: usize = 8;
 

@@ -14,6 +14,8 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
+use crate::protocol::rooms::Topology;
+
 /// Prefix of every variable that this program reads.
 const PREFIX: &str = "T4M_";
 
@@ -54,6 +56,11 @@ pub struct Config {
     #[arg(long, value_name = "NUMBER", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(2..=i64::from(MOST_PEERS_PER_ROOM)))]
     pub max_peers_per_room: u16,
+
+    /// Who serves whom in rooms that do not say it themselves: swarm (everyone who downloads helps), pool (complete
+    /// copies serve, the rest wait in line), tree, chain, or direct (the sender serves everyone).
+    #[arg(long, value_name = "NAME", default_value = "swarm", value_parser = topology)]
+    pub topology: Topology,
 
     /// Whether browsers tell each other ways to connect one by one (true), which is faster, or all at once
     /// (false).
@@ -230,6 +237,13 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
     parts.into_iter().flatten()
 }
 
+fn topology(text: &str) -> Result<Topology, String> {
+    Topology::ALL
+        .into_iter()
+        .find(|topology| topology.as_str() == text)
+        .ok_or_else(|| "it must be direct, chain, tree, pool or swarm".into())
+}
+
 fn room_ttl(text: &str) -> Result<Duration, String> {
     let refused = || "it must be a whole number and s, m, h or d, such as 24h".to_owned();
     let (number, unit) = text.split_at_checked(text.len().wrapping_sub(1)).ok_or_else(refused)?;
@@ -283,7 +297,7 @@ mod tests {
         assert_eq!(config.listen, "127.0.0.1:3000".parse().unwrap());
         assert_eq!(config.database_url, "sqlite:transfer4me.db");
         assert_eq!(config.room_ttl, Duration::from_secs(86_400));
-        assert_eq!(config.max_peers_per_room, 64);
+        assert_eq!((config.max_peers_per_room, config.topology), (64, Topology::Swarm));
         assert!(config.public_url.is_none() && config.stun_urls.0.is_empty());
         assert!(config.trickle_ice && config.trusted_proxies.0.is_empty());
     }
@@ -298,6 +312,7 @@ mod tests {
             ("T4M_STUN_URLS", "stun:a.example:3478,stun:b.example"),
             ("T4M_ROOM_TTL", "90m"),
             ("T4M_MAX_PEERS_PER_ROOM", "8"),
+            ("T4M_TOPOLOGY", "chain"),
             ("T4M_TRICKLE_ICE", "false"),
             ("T4M_LOG", "warn,transfer4me=debug"),
         ];
@@ -312,7 +327,7 @@ mod tests {
         assert_eq!(format!("{from_vars:?}"), format!("{:?}", from_flags.unwrap()));
         assert_eq!(from_vars.public_url.as_deref(), Some("https://example.org"));
         assert_eq!(from_vars.room_ttl, Duration::from_secs(5400));
-        assert_eq!(from_vars.stun_urls.0.len(), 2);
+        assert_eq!((from_vars.stun_urls.0.len(), from_vars.topology), (2, Topology::Chain));
         assert_eq!(config(&["--room-ttl", "1d"], &vars).unwrap().room_ttl.as_secs(), 86_400);
     }
 
@@ -340,6 +355,9 @@ mod tests {
         }
         for number in ["1", "many", "70000", "-3"] {
             refused("T4M_MAX_PEERS_PER_ROOM", number);
+        }
+        for name in ["", "star", "Swarm", "swarm ", "direct,chain"] {
+            refused("T4M_TOPOLOGY", name);
         }
         refused("T4M_TRICKLE_ICE", "perhaps");
         refused("T4M_LOG", "transfer4me=loud");

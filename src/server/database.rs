@@ -278,7 +278,7 @@ fn media_kind(text: &str) -> Result<MediaKind, DatabaseError> {
 }
 
 fn topology(text: &str) -> Result<Topology, DatabaseError> {
-    [Topology::Direct]
+    Topology::ALL
         .into_iter()
         .find(|topology| topology.as_str() == text)
         .ok_or(DatabaseError::Damaged("topology"))

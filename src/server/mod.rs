@@ -44,10 +44,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::ApiError;
 use crate::protocol::signalling::IceServer;
-use crate::room;
 use config::Config;
 use database::{Database, DatabaseError};
-use hub::Hub;
+use hub::{Hub, ResumeTokens};
 use origin::AllowedOrigins;
 use passwords::Passwords;
 use rate_limit::{Quotas, RateLimits};
@@ -59,8 +58,8 @@ use tickets::Tickets;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a stopping server waits for requests to end.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Bytes of the key under which tickets are signed.
-const TICKET_KEY_BYTES: usize = 32;
+/// Bytes of each key that the server makes for itself.
+const KEY_BYTES: usize = 32;
 
 /// Everything that a request may need. Cheap to clone; also in the context of pages and server functions.
 #[derive(Clone, FromRef)]
@@ -92,9 +91,9 @@ pub enum StartError {
         /// Why.
         source: DatabaseError,
     },
-    /// The system has no randomness, or the stored ticket key is damaged.
-    #[error("cannot make or read the ticket key")]
-    TicketKey,
+    /// The system has no randomness, or a stored key is damaged.
+    #[error("cannot make or read the server's keys")]
+    Key,
 }
 
 impl AppState {
@@ -118,15 +117,18 @@ impl AppState {
     ) -> Result<Self, StartError> {
         let opening = |source| StartError::Database { url: config.database_url.clone(), source };
         let database = Database::open(&config.database_url).await.map_err(opening)?;
-        let fresh = random_bytes::<TICKET_KEY_BYTES>().map_err(|_| StartError::TicketKey)?;
+        let fresh = random_bytes::<KEY_BYTES>().map_err(|_| StartError::Key)?;
         let key = database.server_key("ticket", &fresh).await.map_err(opening)?;
-        let tickets = Tickets::new(&key).map_err(|_| StartError::TicketKey)?;
-        let hub = Hub::new(room_config(&config));
-        let ttl = config.room_ttl;
+        let tickets = Tickets::new(&key).map_err(|_| StartError::Key)?;
+        let fresh = random_bytes::<KEY_BYTES>().map_err(|_| StartError::Key)?;
+        let key = database.server_key("resume", &fresh).await.map_err(opening)?;
+        let resume_tokens = ResumeTokens::new(&key).map_err(|_| StartError::Key)?;
+        let hub = Hub::new(hub_config(&config, resume_tokens));
+        let (ttl, topology) = (config.room_ttl, config.topology);
         Ok(Self {
             leptos_options: assets::leptos_options(address),
             origins: AllowedOrigins::new(config.public_url.as_deref(), address),
-            rooms: Rooms::new(database.clone(), passwords, tickets, hub.clone(), ttl),
+            rooms: Rooms::new(database.clone(), passwords, tickets, hub.clone(), ttl, topology),
             limits: RateLimits::new(quotas),
             config: Arc::new(config),
             database,
@@ -135,15 +137,14 @@ impl AppState {
     }
 }
 
-fn room_config(config: &Config) -> room::Config {
+fn hub_config(config: &Config, resume_tokens: ResumeTokens) -> hub::Config {
     let stun = &config.stun_urls.0;
     let stun_server = IceServer { urls: stun.clone(), username: None, credential: None };
-    room::Config {
+    hub::Config {
         max_peers: usize::from(config.max_peers_per_room),
-        // Each room's own is put in its place.
-        topology: Default::default(),
         ice_servers: if stun.is_empty() { Vec::new() } else { vec![stun_server] },
         trickle_ice: config.trickle_ice,
+        resume_tokens,
     }
 }
 

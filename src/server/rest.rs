@@ -178,7 +178,7 @@ pub async fn socket(
         .max_message_size(MAX_SIGNALLING_BYTES)
         .max_frame_size(MAX_SIGNALLING_BYTES)
         .on_upgrade(move |socket| {
-            hub::serve(state.hub, state.rooms, socket, Greeting { room_id, ticket })
+            hub::serve(state.hub, state.rooms, socket, Greeting { room_id, ticket, client })
         }))
 }
 

@@ -47,6 +47,7 @@ pub struct Rooms {
     tickets: Tickets,
     hub: Hub,
     ttl: Duration,
+    topology: Topology,
 }
 
 /// Who asks to join, by what it shows.
@@ -79,15 +80,16 @@ pub enum Refusal {
 }
 
 impl Rooms {
-    /// The service over these parts. No room outlives `ttl`.
+    /// The service over these parts. No room outlives `ttl`; `topology` is that of rooms which ask for none.
     pub fn new(
         database: Database,
         passwords: Passwords,
         tickets: Tickets,
         hub: Hub,
         ttl: Duration,
+        topology: Topology,
     ) -> Self {
-        Self { database, passwords, tickets, hub, ttl }
+        Self { database, passwords, tickets, hub, ttl, topology }
     }
 
     /// Makes a room.
@@ -115,7 +117,7 @@ impl Rooms {
             total_bytes: request.total_bytes,
             file_count: request.file_count,
             media_kind: request.media_kind,
-            topology: request.topology,
+            topology: request.topology.unwrap_or(self.topology),
             join_verifier: request.join_verifier,
             owner_token_hash: owner_token_hash(&owner_token),
             password_hash,

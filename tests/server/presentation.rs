@@ -133,6 +133,13 @@ async fn every_documented_path_answers() {
     assert!(checked >= 10, "{checked}");
 }
 
+#[test]
+fn every_topology_is_documented() {
+    let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    let all = transfer4me::protocol::rooms::Topology::ALL.map(|topology| topology.as_str());
+    assert_eq!(document["components"]["schemas"]["Topology"]["enum"], serde_json::json!(all));
+}
+
 #[tokio::test]
 async fn every_route_for_programs_is_documented() {
     let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 use transfer4me::protocol::id::{JoinToken, JoinVerifier, OwnerToken, RoomId};
-use transfer4me::protocol::limits::PROTOCOL_VERSION;
+use transfer4me::protocol::limits::{DEFAULT_SLOTS, PROTOCOL_VERSION};
 use transfer4me::protocol::rooms::CreatedRoom;
 use transfer4me::protocol::signalling::{
     ClientMessage, ErrorCode, Have, Join, ServerMessage, Welcome,
@@ -145,6 +145,13 @@ impl Running {
         start_on(self.stop().await, Setup::default()).await
     }
 
+    /// The same, without a goodbye to anyone: as if it had been killed and started again.
+    pub async fn crash(self) -> Running {
+        self.task.abort();
+        let _ = self.task.await;
+        start_on(self.database, Setup::default()).await
+    }
+
     /// Opens a socket as a page of this server would.
     pub async fn socket(&self, room: &Room) -> Peer {
         let origin = self.origin.clone();
@@ -201,6 +208,8 @@ impl Room {
             owner_token: None,
             resume_token: None,
             have: Have::None,
+            slots: DEFAULT_SLOTS,
+            providers: Vec::new(),
         }
     }
 

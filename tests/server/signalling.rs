@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use transfer4me::protocol::id::{JoinToken, OwnerToken, RoomId};
+use transfer4me::protocol::id::{JoinToken, OwnerToken, ResumeToken, RoomId};
+use transfer4me::protocol::rooms::Topology;
 use transfer4me::protocol::signalling::{
-    ClientMessage, CloseReason, ErrorCode, Join, MemberPhase, PathKind, Progress, SealedSignal,
-    ServerMessage,
+    ClientMessage, CloseReason, ErrorCode, Have, Join, MemberPhase, PathKind, Progress,
+    SealedSignal, ServerMessage,
 };
 
 use super::running::{Peer, Room, Running, Setup, random, start, start_with};
@@ -65,7 +66,8 @@ async fn a_recipient_is_given_the_owner_and_signals_pass_between_them() {
 #[tokio::test]
 async fn a_signal_to_a_peer_that_was_not_assigned_goes_nowhere() {
     let server = start().await;
-    let room = server.room().await;
+    // Where recipients do not serve each other.
+    let room = server.room_with(json!({"topology": "direct"})).await;
     let (mut owner, host) = server.owner(&room).await;
     let (mut served, guest) = server.recipient(&room).await;
     let (mut stranger, _) = server.recipient(&room).await;
@@ -161,6 +163,7 @@ async fn the_owner_sees_how_far_others_are() {
         bytes_per_second: 1,
         phase: MemberPhase::Downloading,
         path: PathKind::Direct,
+        have: Have::Some,
     };
     leech.say(&ClientMessage::Progress(progress)).await;
     loop {
@@ -214,12 +217,130 @@ async fn a_member_whose_socket_dropped_gets_its_place_back() {
     assert!(after.resumed);
     assert_eq!(after.peer_id, before.peer_id);
     // Somebody else's token is worth nothing.
-    let join = Join {
-        resume_token: Some(transfer4me::protocol::id::ResumeToken::from_bytes(random())),
-        ..room.join()
-    };
+    let join = Join { resume_token: Some(ResumeToken::from_bytes(random())), ..room.join() };
     let (_other, other) = server.joined(&room, join).await;
     assert!(!other.resumed && other.peer_id != before.peer_id);
+}
+
+#[tokio::test]
+async fn names_and_links_outlive_the_server() {
+    let server = start().await;
+    let room = server.room().await;
+    let (mut owner, host) = server.owner(&room).await;
+    let (mut leech, guest) = server.recipient(&room).await;
+    leech.say(&ClientMessage::Want).await;
+    assert_eq!(leech.hear().await, ServerMessage::Assigned { peers: vec![host.peer_id] });
+    assert_eq!(owner.hear().await, ServerMessage::Serve { peer: guest.peer_id });
+
+    let server = server.crash().await;
+    let join = Join {
+        resume_token: Some(guest.resume_token),
+        providers: vec![host.peer_id],
+        ..room.join()
+    };
+    let (mut leech, again) = server.joined(&room, join).await;
+    assert!(again.resumed && again.peer_id == guest.peer_id);
+    let join = Join { resume_token: Some(host.resume_token), ..room.owner_join() };
+    let (mut owner, again) = server.joined(&room, join).await;
+    assert!(again.resumed && again.peer_id == host.peer_id);
+    assert_eq!(summary(&server, &room).await["seeds_online"], 1);
+    // The link stands: signals pass, and nothing was assigned anew.
+    leech.say(&ClientMessage::Signal { to: host.peer_id, sealed: sealed("still here") }).await;
+    let heard = owner.hear().await;
+    assert_eq!(heard, ServerMessage::Signal { from: guest.peer_id, sealed: sealed("still here") });
+    owner.say(&ClientMessage::Signal { to: guest.peer_id, sealed: sealed("me too") }).await;
+    let heard = leech.hear().await;
+    assert_eq!(heard, ServerMessage::Signal { from: host.peer_id, sealed: sealed("me too") });
+}
+
+#[tokio::test]
+async fn a_resume_token_that_was_not_made_for_this_makes_a_new_member() {
+    let server = start().await;
+    let (room, other) = (server.room().await, server.room().await);
+    let (_owner, host) = server.owner(&room).await;
+    let (_leech, guest) = server.recipient(&room).await;
+    let (_elsewhere, stranger) = server.recipient(&other).await;
+    let mut altered = *guest.resume_token.as_bytes();
+    altered[ResumeToken::LENGTH - 1] ^= 1;
+    let mut renamed = *guest.resume_token.as_bytes();
+    renamed[..4].copy_from_slice(&host.peer_id.0.to_be_bytes());
+    // Altered, with another's name, of another room, of another role.
+    for token in [
+        ResumeToken::from_bytes(altered),
+        ResumeToken::from_bytes(renamed),
+        stranger.resume_token,
+        host.resume_token,
+    ] {
+        let providers = vec![host.peer_id];
+        let join = Join { resume_token: Some(token), providers, ..room.join() };
+        let (_new, welcome) = server.joined(&room, join).await;
+        assert!(!welcome.resumed);
+        assert!(![host.peer_id, guest.peer_id, stranger.peer_id].contains(&welcome.peer_id));
+    }
+}
+
+#[tokio::test]
+async fn whom_the_owner_removed_does_not_come_back_by_its_token() {
+    let server = start().await;
+    let room = server.room().await;
+    let (mut owner, _) = server.owner(&room).await;
+    let (leech, guest) = server.recipient(&room).await;
+    owner.say(&ClientMessage::Remove { peer: guest.peer_id }).await;
+    closed_because(leech, CloseReason::Removed).await;
+    let mut again = server.socket(&room).await;
+    let join = Join { resume_token: Some(guest.resume_token), ..room.join() };
+    again.say(&ClientMessage::Join(join)).await;
+    closed_because(again, CloseReason::Removed).await;
+}
+
+#[tokio::test]
+async fn the_operators_topology_is_that_of_rooms_which_choose_none() {
+    let args = vec!["--topology=pool"];
+    let server = start_with(Setup { args, ..Setup::default() }).await;
+    let room = server.room().await;
+    assert_eq!(summary(&server, &room).await["topology"], "pool");
+    assert_eq!(server.recipient(&room).await.1.topology, Topology::Pool);
+    let null = server.room_with(json!({"topology": null})).await;
+    assert_eq!(summary(&server, &null).await["topology"], "pool");
+    for topology in Topology::ALL {
+        let room = server.room_with(json!({"topology": topology})).await;
+        assert_eq!(summary(&server, &room).await["topology"], json!(topology));
+        assert_eq!(server.recipient(&room).await.1.topology, topology);
+    }
+}
+
+#[tokio::test]
+async fn a_pool_of_one_slot_lets_one_in_after_the_other() {
+    let server = start().await;
+    let room = server.room_with(json!({"topology": "pool"})).await;
+    let (_owner, host) = server.joined(&room, Join { slots: 1, ..room.owner_join() }).await;
+    let mut line = Vec::new();
+    for ahead in 0..4_u32 {
+        let join = Join { slots: 0, ..room.join() };
+        let (mut leech, _) = server.joined(&room, join).await;
+        leech.say(&ClientMessage::Want).await;
+        let expected = match ahead.checked_sub(1) {
+            None => ServerMessage::Assigned { peers: vec![host.peer_id] },
+            Some(ahead) => ServerMessage::Waiting { ahead, seeds: 1 },
+        };
+        assert_eq!(leech.hear().await, expected);
+        line.push(leech);
+    }
+    let mut line = line.into_iter();
+    let mut first = line.next().unwrap();
+    for mut next in line {
+        first.say(&ClientMessage::Complete).await;
+        loop {
+            match next.hear().await {
+                ServerMessage::Waiting { .. } => {}
+                heard => {
+                    assert_eq!(heard, ServerMessage::Assigned { peers: vec![host.peer_id] });
+                    break;
+                }
+            }
+        }
+        first = next;
+    }
 }
 
 #[tokio::test]

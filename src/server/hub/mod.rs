@@ -7,6 +7,7 @@
 //! The hub is the only place that knows where a room lives. A room task exists while someone is joined or may
 //! come back; looking at a room's page starts none. No lock is held across an await.
 
+mod resume;
 mod room_driver;
 mod socket;
 
@@ -21,15 +22,29 @@ use tokio_util::task::TaskTracker;
 use crate::protocol::id::RoomId;
 use crate::protocol::limits::ROOM_INBOX;
 use crate::protocol::rooms::Topology;
-use crate::protocol::signalling::CloseReason;
-use crate::room::{Config, Gauge, SocketId};
+use crate::protocol::signalling::{CloseReason, IceServer};
+use crate::room::{Gauge, SocketId};
 
+pub use resume::ResumeTokens;
 pub use socket::{Greeting, serve};
 
 use room_driver::{Event, RoomDriver};
 
 /// How long a stopping server waits for its sockets to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What every room of this server is set to.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Members at once, the owner included.
+    pub max_peers: usize,
+    /// Passed to each member.
+    pub ice_servers: Vec<IceServer>,
+    /// Passed to each member.
+    pub trickle_ice: bool,
+    /// Know members again.
+    pub resume_tokens: ResumeTokens,
+}
 
 /// A way into one live room. While anyone holds one, its task goes on.
 type Door = mpsc::Sender<Event>;
@@ -53,8 +68,7 @@ struct Live {
 
 #[derive(Debug)]
 struct Inner {
-    /// What every room is set to; the topology is each room's own.
-    config: Config,
+    config: Arc<Config>,
     live: Mutex<Live>,
     stopping: CancellationToken,
     sockets: TaskTracker,
@@ -65,10 +79,10 @@ struct Inner {
 pub struct Hub(Arc<Inner>);
 
 impl Hub {
-    /// No rooms yet. `config` is what each will be set to, but for its topology.
+    /// No rooms yet.
     pub fn new(config: Config) -> Self {
         Self(Arc::new(Inner {
-            config,
+            config: Arc::new(config),
             live: Mutex::new(Live::default()),
             stopping: CancellationToken::new(),
             sockets: TaskTracker::new(),
@@ -114,10 +128,10 @@ impl Hub {
         live.next_generation += 1;
         let generation = live.next_generation;
         live.rooms.insert(room_id, LiveRoom { door: door.downgrade(), gauge, generation });
-        let config = Config { topology, ..self.0.config.clone() };
+        let config = self.0.config.clone();
         let hub = self.clone();
         tokio::spawn(async move {
-            RoomDriver::new(config, inbox, gauge_tx).run().await;
+            RoomDriver::new(room_id, topology, config, inbox, gauge_tx).run().await;
             hub.forget(&room_id, generation);
         });
         door

@@ -4,15 +4,18 @@
 //! costs that socket its place, and the rest hear of it at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Door;
+use super::{Config, Door};
 use crate::clock::Timestamp;
-use crate::protocol::signalling::{ClientMessage, CloseReason, Join, ServerMessage};
-use crate::room::{Config, Gauge, Input, Output, Room, SocketId};
+use crate::protocol::id::{PeerId, RoomId};
+use crate::protocol::rooms::Topology;
+use crate::protocol::signalling::{ClientMessage, CloseReason, Join, ServerMessage, Welcome};
+use crate::room::{self, Gauge, Input, NetworkId, Output, Room, SocketId};
 
 /// What reaches a room task.
 #[derive(Debug)]
@@ -27,8 +30,10 @@ pub(super) enum Event {
         join: Box<Join>,
         /// It proved to be the owner.
         owner: bool,
-        /// Randomness for the machine.
-        fresh_token: crate::protocol::id::ResumeToken,
+        /// A random name, should it be new.
+        fresh_peer: PeerId,
+        /// What stands for its network.
+        network: NetworkId,
         /// Where to answer. Dropping it closes the socket once everything in it is sent.
         outbox: Outbox,
     },
@@ -49,12 +54,21 @@ pub(super) struct Outbox {
     pub(super) cut: CancellationToken,
 }
 
+/// A socket that has joined.
+struct Joined {
+    outbox: Outbox,
+    owner: bool,
+}
+
 /// The task's state.
 pub(super) struct RoomDriver {
+    room_id: RoomId,
+    topology: Topology,
+    config: Arc<Config>,
     room: Room,
     inbox: mpsc::Receiver<Event>,
     gauge: watch::Sender<Gauge>,
-    outboxes: HashMap<SocketId, Outbox>,
+    outboxes: HashMap<SocketId, Joined>,
     /// Held while the machine is not idle: a room waiting for members to come back must stay findable.
     keep_alive: Option<Door>,
     /// The room is over. Whoever was on the way in when it ended is told as well.
@@ -64,12 +78,17 @@ pub(super) struct RoomDriver {
 
 impl RoomDriver {
     pub(super) fn new(
-        config: Config,
+        room_id: RoomId,
+        topology: Topology,
+        config: Arc<Config>,
         inbox: mpsc::Receiver<Event>,
         gauge: watch::Sender<Gauge>,
     ) -> Self {
         Self {
-            room: Room::new(config),
+            room: Room::new(room::Config { max_peers: config.max_peers, topology }),
+            room_id,
+            topology,
+            config,
             inbox,
             gauge,
             outboxes: HashMap::new(),
@@ -103,11 +122,23 @@ impl RoomDriver {
 
     fn input_of(&mut self, event: Event) -> Input {
         match event {
-            Event::Joined { door, socket, join, owner, fresh_token, outbox } => {
+            Event::Joined { door, socket, join, owner, fresh_peer, network, outbox } => {
                 self.keep_alive.get_or_insert(door);
-                self.outboxes.insert(socket, outbox);
-                let Join { have, resume_token, .. } = *join;
-                Input::Joined { socket, owner, have, resume_token, fresh_token }
+                self.outboxes.insert(socket, Joined { outbox, owner });
+                let Join { have, slots, resume_token, providers, .. } = *join;
+                let tokens = &self.config.resume_tokens;
+                let resumed =
+                    resume_token.and_then(|token| tokens.verified(&self.room_id, owner, &token));
+                Input::Joined {
+                    socket,
+                    owner,
+                    have,
+                    slots,
+                    resumed,
+                    providers,
+                    fresh_peer,
+                    network,
+                }
             }
             Event::Received { socket, message } => Input::Received { socket, message },
             Event::Disconnected { socket } => {
@@ -140,18 +171,33 @@ impl RoomDriver {
     /// Answers the socket that has to go because its outbox is full.
     fn execute(&mut self, output: Output) -> Option<SocketId> {
         match output {
-            Output::Send { socket, message } => {
-                if self.outboxes.get(&socket)?.messages.try_send(message).is_ok() {
-                    return None;
-                }
-                self.outboxes.remove(&socket)?.cut.cancel();
-                Some(socket)
+            Output::Send { socket, message } => self.queue(socket, message),
+            Output::Welcome { socket, peer, resumed } => {
+                let owner = self.outboxes.get(&socket)?.owner;
+                let welcome = Welcome {
+                    peer_id: peer,
+                    resume_token: self.config.resume_tokens.issue(&self.room_id, owner, peer),
+                    resumed,
+                    ice_servers: self.config.ice_servers.clone(),
+                    trickle_ice: self.config.trickle_ice,
+                    topology: self.topology,
+                };
+                self.queue(socket, ServerMessage::Welcome(welcome))
             }
             Output::Close { socket } => {
                 self.outboxes.remove(&socket);
                 None
             }
         }
+    }
+
+    /// Answers the socket if its outbox is full.
+    fn queue(&mut self, socket: SocketId, message: ServerMessage) -> Option<SocketId> {
+        if self.outboxes.get(&socket)?.outbox.messages.try_send(message).is_ok() {
+            return None;
+        }
+        self.outboxes.remove(&socket)?.outbox.cut.cancel();
+        Some(socket)
     }
 }
 
@@ -166,10 +212,10 @@ async fn sleep_until(deadline: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::id::{JoinToken, PeerId, ResumeToken};
+    use crate::protocol::id::JoinToken;
     use crate::protocol::limits::PROTOCOL_VERSION;
-    use crate::protocol::rooms::Topology;
     use crate::protocol::signalling::{Have, SealedSignal};
+    use crate::server::hub::ResumeTokens;
 
     struct Socket {
         id: SocketId,
@@ -192,13 +238,15 @@ mod tests {
     fn room() -> (Door, watch::Receiver<Gauge>, tokio::task::JoinHandle<()>) {
         let config = Config {
             max_peers: 8,
-            topology: Topology::Direct,
             ice_servers: Vec::new(),
             trickle_ice: true,
+            resume_tokens: ResumeTokens::new(&[7; 32]).unwrap(),
         };
         let (door, inbox) = mpsc::channel(64);
         let (gauge_tx, gauge) = watch::channel(Gauge::default());
-        (door, gauge, tokio::spawn(RoomDriver::new(config, inbox, gauge_tx).run()))
+        let room_id = RoomId::from_bytes([1; 12]);
+        let driver = RoomDriver::new(room_id, Topology::Direct, Arc::new(config), inbox, gauge_tx);
+        (door, gauge, tokio::spawn(driver.run()))
     }
 
     async fn join(door: &Door, id: u64, owner: bool, capacity: usize) -> Socket {
@@ -210,6 +258,8 @@ mod tests {
             owner_token: None,
             resume_token: None,
             have: if owner { Have::All } else { Have::None },
+            slots: 4,
+            providers: Vec::new(),
         };
         let outbox_tx = Outbox { messages, cut: cut.clone() };
         let joined = Event::Joined {
@@ -217,7 +267,8 @@ mod tests {
             socket: SocketId(id),
             join: Box::new(join),
             owner,
-            fresh_token: ResumeToken::from_bytes([u8::try_from(id).unwrap(); 16]),
+            fresh_peer: PeerId(u32::try_from(id).unwrap()),
+            network: NetworkId(0),
             outbox: outbox_tx,
         };
         door.send(joined).await.unwrap();

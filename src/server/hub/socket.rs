@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::room_driver::{Event, Outbox};
 use super::{Door, Hub};
-use crate::protocol::id::{ResumeToken, RoomId};
+use crate::protocol::id::{PeerId, RoomId};
 use crate::protocol::limits::{
     JOIN_TIMEOUT, PING_INTERVAL, PROTOCOL_VERSION, SOCKET_BURST, SOCKET_MESSAGES_PER_SECOND,
     SOCKET_OUTBOX,
@@ -21,7 +21,8 @@ use crate::protocol::signalling::{
     ClientMessage, CloseReason, ErrorCode, Join, MalformedMessage, ServerMessage,
     parse_client_message,
 };
-use crate::room::SocketId;
+use crate::room::{NetworkId, SocketId};
+use crate::server::client_address::ClientAddress;
 use crate::server::random_bytes;
 use crate::server::rooms::{Admission, Credentials, Refusal, RoomError, Rooms};
 
@@ -39,6 +40,8 @@ pub struct Greeting {
     pub room_id: RoomId,
     /// The ticket among its cookies.
     pub ticket: Option<String>,
+    /// Where it came from.
+    pub client: ClientAddress,
 }
 
 /// Why a socket ends: the last word, if there is anyone to hear it.
@@ -156,7 +159,8 @@ impl Connection {
         // Once more, now that the end of the room would reach this door: it may have ended in between.
         let Admission { owner, .. } = rooms.admit(room_id, shown).await.map_err(Ending::refused)?;
         let socket = self.hub.next_socket();
-        let ending = self.take_part(&door, socket, join, owner).await;
+        let network = self.hub.0.config.resume_tokens.network(&room_id, greeting.client);
+        let ending = self.take_part(&door, socket, join, owner, network).await;
         let _ = door.send(Event::Disconnected { socket }).await;
         Err(ending)
     }
@@ -190,8 +194,9 @@ impl Connection {
         socket: SocketId,
         join: Join,
         owner: bool,
+        network: NetworkId,
     ) -> Ending {
-        let Ok(token) = random_bytes() else {
+        let Ok(name) = random_bytes() else {
             let sentence = "The server cannot take anyone in right now. Try again soon.";
             return Ending::error(ErrorCode::Unavailable, sentence, close_code::AGAIN);
         };
@@ -201,7 +206,9 @@ impl Connection {
             socket,
             join: Box::new(join),
             owner,
-            fresh_token: ResumeToken::from_bytes(token),
+            // The room takes the next free name, should this one be taken or zero.
+            fresh_peer: PeerId(u32::from_be_bytes(name)),
+            network,
             outbox: Outbox { messages, cut: self.cut.clone() },
         };
         if door.send(joined).await.is_err() {
