@@ -11,6 +11,9 @@ pub mod archive;
 pub mod clock;
 pub mod protocol;
 pub mod room;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod store_state;
 pub mod swarm;
 
 // Both sides: server functions, views and the seam to the browser.

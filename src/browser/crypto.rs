@@ -40,7 +40,8 @@ pub async fn sha256_of(data: &Object) -> Result<[u8; 32], Error> {
     bytes_of(&digest).try_into().map_err(|_| Error::NotAuthentic)
 }
 
-async fn sha256(bytes: &[u8]) -> Result<[u8; 32], Error> {
+/// SHA-256 of a few bytes.
+pub async fn sha256(bytes: &[u8]) -> Result<[u8; 32], Error> {
     sha256_of(&Uint8Array::from(bytes)).await
 }
 
@@ -48,7 +49,8 @@ fn bytes_of(value: &JsValue) -> Vec<u8> {
     Uint8Array::new(value).to_vec()
 }
 
-fn object(fields: &[(&str, JsValue)]) -> Result<Object, Error> {
+/// A plain object of these fields.
+pub fn object(fields: &[(&str, JsValue)]) -> Result<Object, Error> {
     let object = Object::new();
     for (name, value) in fields {
         Reflect::set(&object, &JsValue::from_str(name), value)?;
@@ -67,6 +69,7 @@ fn ecdsa_p256() -> Result<Object, Error> {
 /// The owner's key pair, made for one room.
 #[derive(Clone)]
 pub struct OwnerKeys {
+    pair: CryptoKeyPair,
     private: CryptoKey,
     spki: Vec<u8>,
 }
@@ -77,11 +80,20 @@ impl OwnerKeys {
         let subtle = subtle()?;
         let promise =
             subtle.generate_key_with_object(&ecdsa_p256()?, false, &usages(&["sign", "verify"]))?;
-        let pair: CryptoKeyPair = JsFuture::from(promise).await?.unchecked_into();
+        Self::from_pair(JsFuture::from(promise).await?.unchecked_into()).await
+    }
+
+    /// A pair that was made earlier and kept.
+    pub async fn from_pair(pair: CryptoKeyPair) -> Result<Self, Error> {
         let public: CryptoKey = Reflect::get(&pair, &"publicKey".into())?.dyn_into()?;
         let private: CryptoKey = Reflect::get(&pair, &"privateKey".into())?.dyn_into()?;
-        let spki = JsFuture::from(subtle.export_key("spki", &public)?).await?;
-        Ok(Self { private, spki: bytes_of(&spki) })
+        let spki = JsFuture::from(subtle()?.export_key("spki", &public)?).await?;
+        Ok(Self { pair, private, spki: bytes_of(&spki) })
+    }
+
+    /// The pair, to be kept by the browser.
+    pub fn pair(&self) -> &CryptoKeyPair {
+        &self.pair
     }
 
     /// What goes into the link.

@@ -18,6 +18,18 @@ pub enum Error {
     NotAuthentic,
 }
 
+impl Error {
+    /// A refusal of our own, in the form of the browser's.
+    pub fn named(name: &str, message: &str) -> Self {
+        Self::Exception { name: name.to_owned(), message: message.to_owned() }
+    }
+
+    /// Whether it is the exception of this name.
+    pub fn is(&self, exception: &str) -> bool {
+        matches!(self, Self::Exception { name, .. } if name == exception)
+    }
+}
+
 impl From<JsValue> for Error {
     fn from(value: JsValue) -> Self {
         if let Some(exception) = value.dyn_ref::<web_sys::DomException>() {

@@ -5,9 +5,10 @@
 //! | `share`, `receive`, `selection` | what the islands call, through [`crate::transfer`] |
 //! | `swarm_driver` | the loop: inputs in, outputs executed; one for each room that the page is in |
 //! | `signalling_socket` | the WebSocket |
-//! | `peer_connection` | one `RTCPeerConnection` with its data channels |
+//! | `peer_connection`, `peer_path` | one `RTCPeerConnection` with its data channels, and what its path is |
 //! | `file_source` | the owner's files: reading, hashing, signing |
-//! | `piece_store`, `storage` | the recipient's pieces, by way of the storage worker |
+//! | `owner_record`, `returned_room`, `missing_files` | the owner's room and files after a reload |
+//! | `piece_store`, `storage` | the recipient's pieces, by way of the storage worker; what an earlier visit left |
 //! | `server_call` | server functions |
 //! | `save` | finished downloads, to the person's disk |
 //! | `crypto` | WebCrypto: keys, seals, signatures, hashes |
@@ -19,9 +20,13 @@ mod crypto;
 mod error;
 mod file_source;
 mod listener;
+mod missing_files;
+mod owner_record;
 mod peer_connection;
+mod peer_path;
 mod piece_store;
 mod receive;
+mod returned_room;
 mod save;
 mod selection;
 mod server_call;

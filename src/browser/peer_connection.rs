@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,6 +15,7 @@ use web_sys::{
 
 use super::error::Error;
 use super::listener::Listener;
+use super::peer_path::look_at_path;
 use crate::protocol::peer_wire::{BLOCK_HEADER_BYTES, BLOCKS_CHANNEL_ID, CONTROL_CHANNEL_ID};
 use crate::protocol::signalling::{IceServer, PathKind};
 use crate::swarm::LOW_WATER_MARK;
@@ -37,6 +39,12 @@ pub enum LinkEvent {
     },
     /// How bytes travel.
     Path(PathKind),
+    /// How long ICE's own checks take there and back.
+    RoundTrip(Duration),
+    /// Nothing comes through any more; ICE may find another path.
+    PathLost,
+    /// Something comes through again.
+    PathRestored,
     /// A control message.
     Control(Vec<u8>),
     /// A block with its header.
@@ -66,6 +74,7 @@ pub struct PeerConnection {
     trickle: bool,
     on_event: OnEvent,
     max_message_bytes: Rc<Cell<u32>>,
+    path_lost: Rc<Cell<bool>>,
     listeners: Vec<Listener>,
     gathered: Rc<RefCell<Option<Listener>>>,
 }
@@ -89,6 +98,7 @@ impl PeerConnection {
             trickle: ice.trickle,
             on_event: Rc::new(on_event),
             max_message_bytes: Rc::default(),
+            path_lost: Rc::default(),
             listeners: Vec::new(),
             gathered: Rc::default(),
         };
@@ -100,12 +110,21 @@ impl PeerConnection {
     fn listen_to_connection(&mut self) {
         let tell = self.on_event.clone();
         let connection = self.connection.clone();
+        let lost = self.path_lost.clone();
         self.listeners.push(Listener::new(
             &self.connection,
             "connectionstatechange",
             move |_: web_sys::Event| match connection.connection_state() {
                 RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => {
                     tell(LinkEvent::Closed);
+                }
+                RtcPeerConnectionState::Disconnected => {
+                    lost.set(true);
+                    tell(LinkEvent::PathLost);
+                }
+                RtcPeerConnectionState::Connected if lost.replace(false) => {
+                    tell(LinkEvent::PathRestored);
+                    spawn_local(look_at_path(connection.clone(), tell.clone()));
                 }
                 _ => {}
             },
@@ -135,7 +154,7 @@ impl PeerConnection {
                     |channel: &RtcDataChannel| channel.ready_state() == RtcDataChannelState::Open;
                 if open(&control) && open(&blocks) {
                     tell(LinkEvent::Opened { max_message_bytes: max_message_bytes.get() });
-                    spawn_local(find_path(connection.clone(), tell.clone()));
+                    spawn_local(look_at_path(connection.clone(), tell.clone()));
                 }
             }));
             let tell = self.on_event.clone();
@@ -167,7 +186,26 @@ impl PeerConnection {
         self.negotiate(async { Ok(()) });
     }
 
-    /// Answers an offer; tells [`LinkEvent::Description`].
+    /// Looks for another path and makes an offer of it; tells [`LinkEvent::Description`].
+    pub fn restart_ice(&self) {
+        // Browsers that lack it lack what follows as well, and the link ends as it would have.
+        if let Ok(restart) = method(&self.connection, "restartIce") {
+            let _ = restart.call0(&self.connection);
+            self.offer();
+        }
+    }
+
+    /// Whether nothing comes through now.
+    pub fn has_lost_its_path(&self) -> bool {
+        self.path_lost.get()
+    }
+
+    /// Tells [`LinkEvent::Path`] and [`LinkEvent::RoundTrip`], as far as the browser knows them.
+    pub fn look_at_path(&self) {
+        spawn_local(look_at_path(self.connection.clone(), self.on_event.clone()));
+    }
+
+    /// Answers an offer, the first or one within the connection; tells [`LinkEvent::Description`].
     pub fn answer(&self, offer: &str) {
         self.remember_message_size(offer);
         // Called before this returns, so that candidates that follow queue behind it.
@@ -180,6 +218,11 @@ impl PeerConnection {
 
     /// Takes the answer to the offer.
     pub fn accept_answer(&self, answer: &str) {
+        // Of two restarts in a row one answer settles both.
+        let state = Reflect::get(&self.connection, &"signalingState".into());
+        if state.is_ok_and(|state| state == "stable") {
+            return;
+        }
         self.remember_message_size(answer);
         let remote = self.set_remote(RtcSdpType::Answer, answer);
         let tell = self.on_event.clone();
@@ -240,6 +283,8 @@ impl PeerConnection {
 
     /// Prepares, sets the local description that fits, and tells it: at once, or with all candidates in it.
     fn negotiate(&self, prepare: impl Future<Output = Result<(), JsValue>> + 'static) {
+        // One that waited for an earlier gathering would tell the next description a second time.
+        self.gathered.borrow_mut().take();
         let connection = self.connection.clone();
         let tell = self.on_event.clone();
         let trickle = self.trickle;
@@ -296,10 +341,13 @@ fn ice_servers(servers: &[IceServer]) -> JsValue {
 
 /// Without an argument the browser makes the description that its state asks for: an offer or an answer.
 async fn set_local_description(connection: &RtcPeerConnection) -> Result<(), JsValue> {
-    let method: js_sys::Function =
-        Reflect::get(connection, &"setLocalDescription".into())?.dyn_into()?;
-    let promise: js_sys::Promise = method.call0(connection)?.dyn_into()?;
+    let set = method(connection, "setLocalDescription")?;
+    let promise: js_sys::Promise = set.call0(connection)?.dyn_into()?;
     JsFuture::from(promise).await.map(|_| ())
+}
+
+fn method(connection: &RtcPeerConnection, name: &str) -> Result<js_sys::Function, JsValue> {
+    Reflect::get(connection, &name.into())?.dyn_into()
 }
 
 fn tell_description(connection: &RtcPeerConnection, tell: &OnEvent) {
@@ -315,7 +363,11 @@ fn tell_when_gathered(
 ) {
     let complete =
         |c: &RtcPeerConnection| c.ice_gathering_state() == RtcIceGatheringState::Complete;
-    if complete(connection) {
+    // After a restart the state may still be that of the gathering before.
+    let found = connection
+        .local_description()
+        .is_some_and(|description| description.sdp().contains("a=candidate:"));
+    if found && complete(connection) {
         tell_description(connection, &tell);
         return;
     }
@@ -327,36 +379,4 @@ fn tell_when_gathered(
     };
     let listener = Listener::new(connection, "icegatheringstatechange", changed);
     *gathered.borrow_mut() = Some(listener);
-}
-
-/// Looks the chosen candidate pair up and tells whether a TURN server is in the path.
-async fn find_path(connection: RtcPeerConnection, tell: OnEvent) {
-    let Ok(report) = JsFuture::from(connection.get_stats()).await else { return };
-    let report: js_sys::Map = report.unchecked_into();
-    let field = |entry: &JsValue, name: &str| {
-        Reflect::get(entry, &name.into()).unwrap_or(JsValue::UNDEFINED)
-    };
-    let mut pair_id = JsValue::UNDEFINED;
-    report.for_each(&mut |entry, _| {
-        let kind = field(&entry, "type").as_string().unwrap_or_default();
-        if kind == "transport" {
-            let selected = field(&entry, "selectedCandidatePairId");
-            if !selected.is_undefined() {
-                pair_id = selected;
-            }
-        } else if kind == "candidate-pair" && field(&entry, "selected").is_truthy() {
-            // Firefox marks the pair itself.
-            pair_id = field(&entry, "id");
-        }
-    });
-    let pair: JsValue = report.get(&pair_id);
-    if pair.is_undefined() {
-        return;
-    }
-    let relayed = ["localCandidateId", "remoteCandidateId"].iter().any(|end| {
-        let candidate: JsValue = report.get(&field(&pair, end));
-        !candidate.is_undefined()
-            && field(&candidate, "candidateType") == JsValue::from_str("relay")
-    });
-    tell(LinkEvent::Path(if relayed { PathKind::Relayed } else { PathKind::Direct }));
 }

@@ -1,4 +1,4 @@
-//! A recipient's pieces: put together here, compared and stored by the worker, saved at the end.
+//! A recipient's pieces: put together here, compared and stored by the worker, read back for others, saved at the end.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,10 +8,10 @@ use litemap::LiteMap;
 use wasm_bindgen_futures::spawn_local;
 
 use super::crypto::OwnerKey;
-use super::storage::Storage;
+use super::storage::{Place, Storage};
 use super::swarm_driver::{Content, Inbox};
 use crate::protocol::id::{PeerId, RoomId};
-use crate::protocol::peer_wire::PieceRecord;
+use crate::protocol::peer_wire::{PieceHash, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 use crate::swarm::Input;
 
@@ -47,10 +47,49 @@ impl Shelf {
         self.offsets.iter().copied()
     }
 
-    fn place(&self, layout: &Layout, piece: PieceIndex) -> Option<u64> {
+    /// Where a piece lies, if its file is wanted.
+    pub fn place(&self, layout: &Layout, piece: PieceIndex) -> Option<Place> {
         let (file, within) = layout.locate(piece)?;
         let at = self.offsets.binary_search_by_key(&file, |(file, _)| *file).ok()?;
-        Some(self.offsets.get(at)?.1 + within)
+        Some((piece, self.offsets.get(at)?.1 + within, layout.length_of(piece)))
+    }
+}
+
+/// Records whose signatures were checked, under each piece that they cover.
+#[derive(Clone, Default)]
+pub struct Records(Rc<RefCell<LiteMap<PieceIndex, Rc<PieceRecord>>>>);
+
+impl Records {
+    /// Keeps a record for those of its pieces that have none, below `piece_count`. Tells whether there are any.
+    pub fn add(&self, record: PieceRecord, piece_count: u32) -> bool {
+        let mut records = self.0.borrow_mut();
+        let first = record.first_piece.0;
+        let end = first.saturating_add(record.hashes.len() as u32).min(piece_count);
+        let record = Rc::new(record);
+        let before = records.len();
+        for piece in (first..end).map(PieceIndex) {
+            records.entry(piece).or_insert_with(|| record.clone());
+        }
+        records.len() > before
+    }
+
+    /// The one that covers a piece.
+    pub fn of(&self, piece: PieceIndex) -> Option<Rc<PieceRecord>> {
+        self.0.borrow().get(&piece).cloned()
+    }
+
+    /// The hash that a piece must have.
+    pub fn hash_of(&self, piece: PieceIndex) -> Option<PieceHash> {
+        let record = self.of(piece)?;
+        record.hashes.get((piece.0 - record.first_piece.0) as usize).copied()
+    }
+
+    /// Each record, hardly ever twice.
+    pub fn all(&self) -> Vec<PieceRecord> {
+        let records = self.0.borrow();
+        let mut all: Vec<&Rc<PieceRecord>> = records.values().collect();
+        all.dedup_by(|one, other| Rc::ptr_eq(one, other));
+        all.into_iter().map(|record| (**record).clone()).collect()
     }
 }
 
@@ -67,16 +106,15 @@ pub struct PieceStore {
     inbox: Inbox,
     on_save: Box<OnSave>,
     begun: RefCell<LiteMap<PieceIndex, Uint8Array>>,
-    records: Rc<RefCell<LiteMap<PieceIndex, Rc<PieceRecord>>>>,
+    records: Records,
 }
 
 impl PieceStore {
-    /// Nothing here yet. `on_save` is called when all that is wanted is stored.
+    /// Over a store that is open. `on_save` is called when all that is wanted is in it.
     pub fn new(
         (layout, shelf): (Layout, Shelf),
-        room_id: RoomId,
-        owner_key: OwnerKey,
-        storage: Rc<Storage>,
+        (room_id, owner_key): (RoomId, OwnerKey),
+        (storage, records): (Rc<Storage>, Records),
         inbox: Inbox,
         on_save: impl Fn(&[u32]) + 'static,
     ) -> Self {
@@ -89,14 +127,30 @@ impl PieceStore {
             inbox,
             on_save: Box::new(on_save),
             begun: RefCell::default(),
-            records: Rc::default(),
+            records,
         }
     }
 }
 
 impl Content for PieceStore {
+    fn load(&self, piece: PieceIndex) {
+        let place = self.shelf.place(&self.layout, piece);
+        match (place, self.records.hash_of(piece)) {
+            (Some(place), Some(hash)) => self.storage.load(place, &hash),
+            _ => self.inbox.post(Input::PieceUnreadable { piece }),
+        }
+    }
+
+    fn unload(&self, piece: PieceIndex) {
+        self.storage.unload(piece);
+    }
+
+    fn bytes(&self, block: &BlockRange) -> Option<Uint8Array> {
+        self.storage.bytes(block)
+    }
+
     fn record(&self, piece: PieceIndex) -> Option<Rc<PieceRecord>> {
-        self.records.borrow().get(&piece).cloned()
+        self.records.of(piece)
     }
 
     fn keep(&self, block: &BlockRange, payload: &Uint8Array) {
@@ -110,14 +164,13 @@ impl Content for PieceStore {
     fn check_record(&self, peer: PeerId, record: PieceRecord) {
         let (key, room_id) = (self.owner_key.clone(), self.room_id);
         let (records, inbox) = (self.records.clone(), self.inbox.clone());
+        let (storage, pieces) = (self.storage.clone(), self.layout.piece_count());
         spawn_local(async move {
             let authentic = key.verify_record(&room_id, &record).await.is_ok();
             let (first, count) = (record.first_piece, record.hashes.len() as u32);
-            if authentic {
-                let record = Rc::new(record);
-                for piece in (first.0..first.0 + count).map(PieceIndex) {
-                    records.borrow_mut().insert(piece, record.clone());
-                }
+            // Every provider sends it; what is known already is not written down again.
+            if authentic && records.add(record.clone(), pieces) {
+                storage.keep_record(&record);
             }
             inbox.post(Input::RecordChecked { peer, first, count, authentic });
         });
@@ -125,13 +178,10 @@ impl Content for PieceStore {
 
     fn check_piece(&self, piece: PieceIndex) {
         let bytes = self.begun.borrow_mut().remove(&piece);
-        let record = self.record(piece);
-        let hash = record
-            .as_ref()
-            .and_then(|record| record.hashes.get((piece.0 - record.first_piece.0) as usize));
         let place = self.shelf.place(&self.layout, piece);
-        if let (Some(bytes), Some(hash), Some(place)) = (bytes, hash, place) {
-            self.storage.check(piece, place, hash, &bytes);
+        if let (Some(bytes), Some(hash), Some(place)) = (bytes, self.records.hash_of(piece), place)
+        {
+            self.storage.check(piece, place.1, &hash, &bytes);
         }
     }
 

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::{Array, Promise, Reflect};
-use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     DragEvent, File, FileSystemDirectoryEntry, FileSystemDirectoryReader, FileSystemEntry,
@@ -23,8 +24,10 @@ use crate::transfer::{SelectedFile, SelectionView};
 pub struct ChosenFile {
     /// With `/` between its parts.
     pub path: String,
-    /// The browser's handle on it.
+    /// What is read.
     pub file: File,
+    /// A `FileSystemFileHandle`, where the browser gives one: it can be kept, and outlives the page.
+    pub handle: Option<JsValue>,
 }
 
 /// Files that a person has chosen and not yet shared.
@@ -57,7 +60,7 @@ impl Selection {
                 let relative = Reflect::get(&file, &"webkitRelativePath".into());
                 let relative = relative.ok().and_then(|path| path.as_string()).unwrap_or_default();
                 let path = if relative.is_empty() { file.name() } else { relative };
-                self.add(path, file);
+                self.add(path, file, None);
             }
         }
         // So that choosing the same file again is a change.
@@ -72,22 +75,31 @@ impl Selection {
         self.begin();
         // Entries are gone as soon as the event is over, so they are all taken now.
         let items = transfer.items();
-        let entries: Vec<FileSystemEntry> = (0..items.length())
+        let entries: Vec<(FileSystemEntry, Option<Promise>)> = (0..items.length())
             .filter_map(|index| items.get(index))
-            .filter_map(|item| item.webkit_get_as_entry().ok().flatten())
+            .filter_map(|item| {
+                let entry = item.webkit_get_as_entry().ok().flatten()?;
+                let item: HandleItem = item.unchecked_into();
+                let handle = entry.is_file().then(|| item.handle().ok()).flatten();
+                Some((entry, handle))
+            })
             .collect();
         if entries.is_empty() {
             let files = transfer.files();
             for file in files.iter().flat_map(|f| (0..f.length()).filter_map(|i| f.get(i))) {
-                self.add(file.name(), file);
+                self.add(file.name(), file, None);
             }
             self.end();
             return;
         }
         let this = self.clone();
         spawn_local(async move {
-            for entry in entries {
-                if this.add_entry(entry, String::new()).await.is_err() {
+            for (entry, handle) in entries {
+                let handle = match handle {
+                    Some(handle) => JsFuture::from(handle).await.ok(),
+                    None => None,
+                };
+                if this.add_entry(entry, handle, String::new()).await.is_err() {
                     this.refuse("Part of what was dropped could not be read.");
                 }
             }
@@ -127,6 +139,20 @@ impl Selection {
         Ok((manifest, files.iter().map(|chosen| chosen.file.clone()).collect()))
     }
 
+    /// The handle of each file, or undefined; nothing if there are none.
+    pub fn handles(&self) -> Array {
+        let files = self.0.files.borrow();
+        if files.iter().all(|chosen| chosen.handle.is_none()) {
+            return Array::new();
+        }
+        files.iter().map(|chosen| chosen.handle.clone().unwrap_or_default()).collect()
+    }
+
+    /// Hands the chosen files over, and is empty.
+    pub fn take(&self) -> Vec<ChosenFile> {
+        self.0.files.take()
+    }
+
     fn begin(&self) {
         self.0.problem.replace(None);
         self.0.reading.set(self.0.reading.get() + 1);
@@ -142,7 +168,7 @@ impl Selection {
         self.0.problem.replace(Some(problem.to_owned()));
     }
 
-    fn add(&self, path: String, file: File) {
+    fn add(&self, path: String, file: File, handle: Option<JsValue>) {
         if path.len() > MAX_PATH_BYTES || path.split('/').count() > MAX_PATH_DEPTH {
             self.refuse(&format!(
                 "A file was left out because its name is too long: more than {MAX_PATH_BYTES} bytes, or \
@@ -157,12 +183,13 @@ impl Selection {
             ));
             return;
         }
-        files.push(ChosenFile { path, file });
+        files.push(ChosenFile { path, file, handle });
     }
 
     fn add_entry(
         &self,
         entry: FileSystemEntry,
+        handle: Option<JsValue>,
         folder: String,
     ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + '_>> {
         Box::pin(async move {
@@ -170,7 +197,7 @@ impl Selection {
                 if folder.is_empty() { entry.name() } else { format!("{folder}/{}", entry.name()) };
             if entry.is_file() {
                 let file = file_of(entry.unchecked_into()).await?;
-                self.add(path, file);
+                self.add(path, file, handle);
                 return Ok(());
             }
             let reader = entry.unchecked_into::<FileSystemDirectoryEntry>().create_reader();
@@ -181,7 +208,7 @@ impl Selection {
                     return Ok(());
                 }
                 for entry in batch.iter() {
-                    self.add_entry(entry.unchecked_into(), path.clone()).await?;
+                    self.add_entry(entry.unchecked_into(), None, path.clone()).await?;
                 }
             }
         })
@@ -204,7 +231,16 @@ impl Selection {
     }
 }
 
-fn bytes_of(file: &File) -> u64 {
+#[wasm_bindgen]
+extern "C" {
+    /// A `DataTransferItem`: web-sys lets the missing method end the module, and it is missing outside Chromium.
+    type HandleItem;
+    #[wasm_bindgen(method, catch, js_name = getAsFileSystemHandle)]
+    fn handle(this: &HandleItem) -> Result<Promise, JsValue>;
+}
+
+/// Its size.
+pub fn bytes_of(file: &File) -> u64 {
     file.size() as u64
 }
 

@@ -1,42 +1,45 @@
 //! The owner's side: from chosen files to a room that serves them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use js_sys::Array;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
 use super::crypto::{LinkSecrets, OwnerKeys, random};
 use super::error::Error;
 use super::file_source::{FileSource, SourceEvent};
+use super::owner_record::OwnerRecord;
+use super::returned_room::{Chosen, ReturnedRoom, reopen, taken_from};
 use super::selection::Selection;
 use super::server_call::call;
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
 use crate::api::{ApiError, CallCloseRoom, CallCreateRoom};
-use crate::protocol::id::{LinkKey, OwnerToken, PeerId, RoomId};
+use crate::protocol::id::{OwnerToken, PeerId, RoomId};
 use crate::protocol::link::ShareLink;
 use crate::protocol::manifest::Manifest;
 use crate::protocol::peer_wire::PieceRecord;
-use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
-use crate::protocol::rooms::{CreateRoom, CreatedRoom, MediaKind, PasswordRequest, Topology};
+use crate::protocol::piece::{BlockRange, PieceIndex};
+use crate::protocol::rooms::{CreateRoom, CreatedRoom, MediaKind, PasswordRequest};
 use crate::swarm::{Config, Failure, Input, Role, Swarm};
-use crate::transfer::ShareView;
+use crate::transfer::{SelectedFile, ShareView};
 
 /// A running share; dropping it leaves the room, which stays until it ends by itself.
 pub struct Share(Rc<Inner>);
 
 struct Inner {
     view: RefCell<ShareView>,
-    running: RefCell<Option<Running>>,
+    /// The room, until it is stopped.
+    room: Cell<Option<(RoomId, OwnerToken)>>,
+    /// Runs once the files are there.
+    driver: RefCell<Option<SwarmDriver>>,
+    /// A room that was come back to, and what was chosen again for it so far.
+    waiting: RefCell<Option<ReturnedRoom>>,
     on_change: Box<dyn Fn(ShareView)>,
-}
-
-struct Running {
-    driver: SwarmDriver,
-    room_id: RoomId,
-    owner_token: OwnerToken,
 }
 
 /// Why a share did not come about, as one or two sentences.
@@ -63,23 +66,46 @@ impl Share {
         password: PasswordRequest,
         on_change: impl Fn(ShareView) + 'static,
     ) -> Self {
-        let inner = Rc::new(Inner {
-            view: RefCell::default(),
-            running: RefCell::default(),
-            on_change: Box::new(on_change),
-        });
-        let chosen = selection.manifest();
+        let inner = Inner::new(on_change);
+        let (chosen, handles) = (selection.manifest(), selection.handles());
         let this = inner.clone();
         spawn_local(async move {
             let outcome = match chosen {
-                Ok((manifest, files)) => this.create(manifest, files, password).await,
-                Err(error) => Err(Problem(format!("These files cannot be shared: {error}."))),
+                Ok((manifest, files)) => this.create(manifest, files, handles, password).await,
+                Err(error) => Err(unusable(error)),
             };
-            if let Err(Problem(problem)) = outcome {
-                this.change(|view| view.problem = Some(problem));
-            }
+            this.show(outcome);
         });
         Self(inner)
+    }
+
+    /// Looks for the room that the address bar names among those that this browser made; tells nothing if it did
+    /// not. What is found waits for its files.
+    pub fn come_back(on_change: impl Fn(ShareView) + 'static) -> Self {
+        let inner = Inner::new(on_change);
+        let this = inner.clone();
+        spawn_local(async move {
+            let Some(link) = link_here() else { return };
+            let Some(record) = OwnerRecord::find(&link).await else { return };
+            let mut room = ReturnedRoom::new(record);
+            let asked = room.offer(Vec::new());
+            this.change(|view| view.asked = Some(asked));
+            this.enter(&room.record);
+            this.waiting.replace(Some(room));
+        });
+        Self(inner)
+    }
+
+    /// Takes chosen files back into a room that was come back to. It serves once it has them all.
+    pub fn offer(&self, selection: &Selection) {
+        self.0.take_back(taken_from(selection));
+    }
+
+    /// Takes back the files that the browser has kept a way to. In a click, since it asks the person.
+    pub fn reopen(&self) {
+        let Some(kept) = self.0.waiting.borrow().as_ref().map(ReturnedRoom::kept) else { return };
+        let inner = self.0.clone();
+        spawn_local(async move { inner.take_back(reopen(kept).await) });
     }
 
     /// Sends one recipient away.
@@ -94,13 +120,17 @@ impl Share {
 
     /// Closes the room for good.
     pub fn stop(&self) {
-        let Some(running) = self.0.running.borrow_mut().take() else { return };
+        let Some((room_id, owner_token)) = self.0.room.take() else { return };
+        self.0.waiting.take();
+        let driver = self.0.driver.take();
         let inner = self.0.clone();
         spawn_local(async move {
-            let (room_id, owner_token) = (running.room_id, running.owner_token);
             let closed: Result<(), _> = call(&CallCloseRoom { room_id, owner_token }).await;
             // Only now: the server tells the others why, instead of their losing the owner first.
-            drop(running.driver);
+            drop(driver);
+            if closed.is_ok() {
+                OwnerRecord::forget(&room_id).await;
+            }
             inner.change(|view| {
                 view.status.online = false;
                 view.ended = Some(match closed {
@@ -117,9 +147,19 @@ impl Share {
 }
 
 impl Inner {
+    fn new(on_change: impl Fn(ShareView) + 'static) -> Rc<Self> {
+        Rc::new(Self {
+            view: RefCell::default(),
+            room: Cell::default(),
+            driver: RefCell::default(),
+            waiting: RefCell::default(),
+            on_change: Box::new(on_change),
+        })
+    }
+
     fn post(&self, input: Input) {
-        if let Some(running) = &*self.running.borrow() {
-            running.driver.post(input);
+        if let Some(driver) = &*self.driver.borrow() {
+            driver.post(input);
         }
     }
 
@@ -132,19 +172,41 @@ impl Inner {
         (self.on_change)(view);
     }
 
+    fn show(&self, outcome: Result<(), Problem>) {
+        if let Err(Problem(problem)) = outcome {
+            self.change(|view| view.problem = Some(problem));
+        }
+    }
+
+    fn take_back(self: &Rc<Self>, chosen: Chosen) {
+        let Some(mut room) = self.waiting.take() else { return };
+        let asked = room.offer(chosen);
+        let Some(files) = room.complete() else {
+            self.waiting.replace(Some(room));
+            self.change(|view| view.asked = Some(asked));
+            return;
+        };
+        let (this, record) = (self.clone(), room.record);
+        spawn_local(async move {
+            let outcome = match LinkSecrets::derive(record.link.link_key).await {
+                Ok(secrets) => this.serve(record, secrets, files),
+                Err(error) => Err(error.into()),
+            };
+            this.show(outcome);
+        });
+    }
+
     async fn create(
         self: &Rc<Self>,
         manifest: Manifest,
         files: Vec<File>,
+        handles: Array,
         password: PasswordRequest,
     ) -> Result<(), Problem> {
         let keys = OwnerKeys::generate().await?;
         let link_key = keys.link_key().await?;
         let secrets = LinkSecrets::derive(link_key).await?;
         let sealed = keys.seal_manifest(&secrets, &manifest).await?;
-        let layout = manifest
-            .check()
-            .map_err(|error| Problem(format!("These files cannot be shared: {error}.")))?;
         let room = CreateRoom {
             sealed_manifest: URL_SAFE_NO_PAD.encode(&sealed),
             total_bytes: manifest.total_bytes(),
@@ -152,25 +214,54 @@ impl Inner {
             media_kind: media_kind(&files),
             join_verifier: secrets.join_verifier().await?,
             password,
-            topology: Topology::default(),
+            topology: None,
             expires_in: None,
         };
         let created: CreatedRoom = call(&CallCreateRoom { room }).await?;
-        self.serve(&created, link_key, secrets, layout, keys, files)
+        let record = OwnerRecord {
+            link: ShareLink { room_id: created.room_id, link_key },
+            owner_token: created.owner_token,
+            keys,
+            manifest,
+            modified: files.iter().map(File::last_modified).collect(),
+            handles,
+            password: created.password,
+            expires_at: created.expires_at,
+        };
+        record.keep();
+        self.enter(&record);
+        self.serve(record, secrets, files)
+    }
+
+    /// Shows the room, whether it serves yet or not.
+    fn enter(&self, record: &OwnerRecord) {
+        self.room.set(Some((record.link.room_id, record.owner_token)));
+        let link = show_link(&record.link);
+        let listed = record.manifest.files.iter();
+        let listed = listed.map(|file| SelectedFile { path: file.path.clone(), bytes: file.bytes });
+        let files = Arc::new(listed.collect());
+        self.change(|view| {
+            view.link = Some(link);
+            view.password = record.password.clone();
+            view.expires_at = Some(record.expires_at);
+            view.files = files;
+        });
     }
 
     fn serve(
         self: &Rc<Self>,
-        created: &CreatedRoom,
-        link_key: LinkKey,
+        record: OwnerRecord,
         secrets: LinkSecrets,
-        layout: Layout,
-        keys: OwnerKeys,
         files: Vec<File>,
     ) -> Result<(), Problem> {
-        let (room_id, owner_token) = (created.room_id, created.owner_token);
+        if self.room.get().is_none() {
+            // Stopped in the meantime.
+            return Ok(());
+        }
+        let layout = record.manifest.check().map_err(unusable)?;
+        let (room_id, owner_token) = (record.link.room_id, record.owner_token);
         let rng_seed = u64::from_ne_bytes(random()?);
-        let swarm = Swarm::new(Config { layout: layout.clone(), role: Role::Owner, rng_seed });
+        let config = Config { layout: layout.clone(), role: Role::Owner, rng_seed, helps: true };
         let access = Access { room_id, secrets, owner_token: Some(owner_token) };
         let content = move |inbox: Inbox| -> Box<dyn Content> {
             let on_event = move |event| match event {
@@ -181,10 +272,10 @@ impl Inner {
                 }),
                 SourceEvent::Unreadable(piece) => inbox.post(Input::PieceUnreadable { piece }),
             };
-            Box::new(FileSource::new(files, layout, keys, room_id, on_event))
+            Box::new(FileSource::new(files, layout, record.keys, room_id, on_event))
         };
         let weak = Rc::downgrade(self);
-        let driver = SwarmDriver::new(swarm, access, content, move |swarm, now| {
+        let driver = SwarmDriver::new(Swarm::new(config), access, content, move |swarm, now| {
             let Some(inner) = weak.upgrade() else { return };
             let (status, failure) = (swarm.sharing_status(now), swarm.failure());
             inner.change(|view| {
@@ -192,14 +283,9 @@ impl Inner {
                 view.ended = view.ended.take().or_else(|| failure.map(ended_sentence));
             });
         });
-        let link = show_link(&ShareLink { room_id, link_key });
-        self.change(|view| {
-            view.link = Some(link);
-            view.password = created.password.clone();
-            view.expires_at = Some(created.expires_at);
-        });
+        self.change(|view| view.asked = None);
         driver.post(Input::Started);
-        *self.running.borrow_mut() = Some(Running { driver, room_id, owner_token });
+        self.driver.replace(Some(driver));
         Ok(())
     }
 }
@@ -217,6 +303,16 @@ impl Content for FileSource {
     fn record(&self, piece: PieceIndex) -> Option<Rc<PieceRecord>> {
         Self::record(self, piece)
     }
+}
+
+fn unusable(error: impl std::fmt::Display) -> Problem {
+    Problem(format!("These files cannot be shared: {error}."))
+}
+
+/// The link that the address bar holds.
+fn link_here() -> Option<ShareLink> {
+    let location = web_sys::window()?.location();
+    ShareLink::from_location(&location.pathname().ok()?, &location.hash().ok()?).ok()
 }
 
 /// Makes the address bar the share link, and answers it.

@@ -10,6 +10,8 @@ use crate::protocol::id::{PeerId, RoomId};
 use crate::protocol::signalling::{SealedSignal, Signal, signal_context};
 
 const SEQUENCE_BYTES: usize = 8;
+/// Members whose last number is remembered: several times those that a page is linked to at once.
+const MAX_REMEMBERED: usize = 256;
 
 /// Seals what this page sends.
 #[derive(Clone)]
@@ -52,18 +54,18 @@ impl Sealer {
 pub struct Opener {
     key: SealKey,
     room_id: RoomId,
-    last_sequences: LiteMap<PeerId, u64>,
+    last_sequences: LastSequences,
 }
 
 impl Opener {
     /// Nothing opened yet.
     pub fn new(key: SealKey, room_id: RoomId) -> Self {
-        Self { key, room_id, last_sequences: LiteMap::new() }
+        Self { key, room_id, last_sequences: LastSequences::default() }
     }
 
     /// Whoever had a name may be someone else now, whose sequence is another.
     pub fn forget_names(&mut self) {
-        self.last_sequences.clear();
+        self.last_sequences = LastSequences::default();
     }
 
     /// Opens one signal.
@@ -80,13 +82,55 @@ impl Opener {
         let (sequence, sealed) =
             bytes.split_first_chunk::<SEQUENCE_BYTES>().ok_or(Error::NotAuthentic)?;
         let sequence = u64::from_be_bytes(*sequence);
-        if self.last_sequences.get(&from).is_some_and(|last| sequence <= *last) {
+        if !self.last_sequences.is_news(from, sequence) {
             return Err(Error::NotAuthentic);
         }
         let context = signal_context(&self.room_id, from, to, sequence);
         let plain = self.key.open(sealed, &context).await?;
-        self.last_sequences.insert(from, sequence);
+        self.last_sequences.note(from, sequence);
         let json = String::from_utf8(plain).map_err(|_| Error::NotAuthentic)?;
         serde_json::from_str(&json).map_err(|_| Error::NotAuthentic)
+    }
+}
+
+/// The highest number that was opened of each member.
+#[derive(Default)]
+struct LastSequences(LiteMap<PeerId, u64>);
+
+impl LastSequences {
+    fn is_news(&self, from: PeerId, sequence: u64) -> bool {
+        self.0.get(&from).is_none_or(|last| sequence > *last)
+    }
+
+    /// Numbers begin at the time, so the smallest is of whoever has said nothing for longest.
+    fn note(&mut self, from: PeerId, sequence: u64) {
+        self.0.insert(from, sequence);
+        if self.0.len() > MAX_REMEMBERED
+            && let Some(oldest) =
+                self.0.iter().min_by_key(|(_, last)| **last).map(|(peer, _)| *peer)
+        {
+            self.0.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_count_once_and_the_memory_of_them_is_bounded() {
+        let mut sequences = LastSequences::default();
+        let many = MAX_REMEMBERED as u32;
+        for peer in 0..many * 3 {
+            let sequence = u64::from(peer) + 10;
+            assert!(sequences.is_news(PeerId(peer), sequence));
+            sequences.note(PeerId(peer), sequence);
+            assert!(!sequences.is_news(PeerId(peer), sequence));
+            assert!(sequences.is_news(PeerId(peer), sequence + 1));
+        }
+        assert_eq!(sequences.0.len(), MAX_REMEMBERED);
+        // Those who spoke last are known.
+        assert!((many * 2..many * 3).all(|peer| !sequences.is_news(PeerId(peer), 10)));
     }
 }

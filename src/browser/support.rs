@@ -1,8 +1,10 @@
-//! Whether this browser can take part, and the clipboard.
+//! Whether this browser can take part, what it says of itself, and the clipboard.
 
 use js_sys::Reflect;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
+use super::error::Error;
 use crate::transfer::Support;
 
 /// Whether this browser can take part at all.
@@ -23,4 +25,16 @@ pub fn support() -> Support {
 pub async fn copy_text(text: String) -> bool {
     let Some(window) = web_sys::window() else { return false };
     JsFuture::from(window.navigator().clipboard().write_text(&text)).await.is_ok()
+}
+
+/// A field of the global object, of a page's or a worker's, by the names on the way.
+///
+/// # Errors
+/// There is nothing on the way that has fields, or the browser refuses.
+pub fn global(path: &[&str]) -> Result<JsValue, Error> {
+    let mut value: JsValue = js_sys::global().into();
+    for name in path {
+        value = Reflect::get(&value, &JsValue::from_str(name))?;
+    }
+    Ok(value)
 }

@@ -36,6 +36,14 @@ impl Share {
     ) -> Self {
         Self
     }
+    /// Looks for the room that the address bar names among those that this browser made; tells nothing if it did not.
+    pub fn come_back(_on_change: impl Fn(ShareView) + 'static) -> Self {
+        Self
+    }
+    /// Takes chosen files back into a room that was come back to.
+    pub fn offer(&self, _selection: &Selection) {}
+    /// Takes back the files that the browser has kept a way to. In a click, since it asks the person.
+    pub fn reopen(&self) {}
     /// Sends one recipient away.
     pub fn remove(&self, _peer: PeerId) {}
     /// Stops serving for a while, or goes on.
@@ -48,7 +56,8 @@ impl Share {
 pub struct Receive;
 
 impl Receive {
-    /// Opens the manifest of the room that the address bar names. Joins nothing yet.
+    /// Opens the manifest of the room that the address bar names. Joins only if an earlier visit left a download, which
+    /// goes on by itself.
     pub fn open(_on_change: impl Fn(ReceiveView) + 'static) -> Self {
         Self
     }
@@ -64,6 +73,8 @@ impl Receive {
     pub fn resume(&self) {}
     /// Gives up, leaves the room and forgets what was fetched.
     pub fn cancel(&self) {}
+    /// Whether this page serves others, now and on later visits.
+    pub fn set_helps(&self, _helps: bool) {}
     /// Saves the finished download once more.
     pub fn save_again(&self) {}
 }

@@ -13,4 +13,6 @@ mod idle;
 pub use crate::browser::{Receive, Selection, Share, copy_text, support};
 #[cfg(not(feature = "hydrate"))]
 pub use idle::{Receive, Selection, Share, copy_text, support};
-pub use view::{FileRow, ReceiveView, Saved, SelectedFile, SelectionView, ShareView, Support};
+pub use view::{
+    Asked, FileRow, Named, ReceiveView, Saved, SelectedFile, SelectionView, ShareView, Support,
+};

@@ -1,6 +1,7 @@
 //! What islands are told.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::swarm::status::{DownloadStatus, SharingStatus};
 
@@ -35,12 +36,38 @@ pub struct ShareView {
     pub password: Option<String>,
     /// Unix time in seconds at which the room ends by itself.
     pub expires_at: Option<u64>,
+    /// What the room holds, once it exists.
+    pub files: Arc<Vec<SelectedFile>>,
+    /// The page was reloaded, and these files have to be chosen again before it serves.
+    pub asked: Option<Asked>,
     /// How it goes.
     pub status: SharingStatus,
     /// The room is over, and this is why, in one sentence. The link no longer works.
     pub ended: Option<String>,
     /// Something went wrong, in one or two sentences. Without a link: nothing was shared.
     pub problem: Option<String>,
+}
+
+/// What a returned owner still has to choose, and what was chosen in vain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Not chosen yet.
+    pub missing: Option<Named>,
+    /// Chosen last, and not as they were: the size or the time of change is another.
+    pub different: Option<Named>,
+    /// Chosen last, and not the room's.
+    pub foreign: Option<Named>,
+    /// The browser has kept a way to some of them, which a click opens.
+    pub kept: bool,
+}
+
+/// Some files, the first by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Path of the first.
+    pub first: String,
+    /// How many there are besides.
+    pub others: usize,
 }
 
 /// One file that a room offers.
@@ -61,6 +88,8 @@ pub enum Saved {
     File(String),
     /// Written below this folder, which the person chose.
     Folder(String),
+    /// On an earlier visit.
+    Earlier,
 }
 
 /// The recipient's room.
@@ -74,6 +103,10 @@ pub struct ReceiveView {
     pub saved: Option<Saved>,
     /// While the files are written to the chosen folder or packed, per cent.
     pub saving: Option<u8>,
+    /// While what an earlier visit left is compared with the owner's signatures, per cent.
+    pub checking: Option<u8>,
+    /// Whether this page serves others, now or once it has something. The machine's own word is in `status`.
+    pub helps: bool,
     /// The download is kept in memory, because this browser keeps no files for pages now.
     pub in_memory: bool,
     /// The browser can save several files into a folder of the person's choice.

@@ -1,31 +1,37 @@
-//! What a finished download consists of.
+//! What a finished download consists of, and saving it.
 
+use std::rc::Rc;
+
+use web_sys::Blob;
+
+use super::Inner;
 use super::opened_room::OpenedRoom;
+use super::opening::Plan;
 use crate::archive::safe_path::safe_paths;
+use crate::browser::error::Error;
 use crate::browser::piece_store::Shelf;
-use crate::browser::save::FinishedFile;
+use crate::browser::save::{FinishedFile, Parcel, write_into};
 use crate::protocol::piece::Layout;
+use crate::store_state::StoreState;
+use crate::transfer::Saved;
+
+fn kept<'a>(shelf: &'a Shelf, gone: &'a [u32]) -> impl Iterator<Item = (usize, u64)> + 'a {
+    shelf.files().filter(|(file, _)| !gone.contains(&(*file as u32)))
+}
 
 /// The parts of the store whose checksums an archive needs.
-pub fn spans(
-    layout: &Layout,
-    files: &[(usize, u64)],
-    gone: &[u32],
-    several: bool,
-) -> Vec<(u64, u64)> {
-    if !several {
+pub fn spans(layout: &Layout, shelf: &Shelf, gone: &[u32]) -> Vec<(u64, u64)> {
+    if kept(shelf, gone).count() < 2 {
         return Vec::new();
     }
-    files
-        .iter()
-        .filter(|(file, _)| !gone.contains(&(*file as u32)))
-        .filter_map(|(file, offset)| Some((*offset, layout.files().get(*file)?.bytes)))
+    kept(shelf, gone)
+        .filter_map(|(file, offset)| Some((offset, layout.files().get(file)?.bytes)))
         .collect()
 }
 
 /// The files that came, under names that are safe on any system.
-pub fn finished_files(room: &OpenedRoom, shelf: &Shelf, gone: &[u32]) -> Vec<FinishedFile> {
-    let kept: Vec<_> = shelf.files().filter(|(file, _)| !gone.contains(&(*file as u32))).collect();
+fn finished_files(room: &OpenedRoom, shelf: &Shelf, gone: &[u32]) -> Vec<FinishedFile> {
+    let kept: Vec<_> = kept(shelf, gone).collect();
     let listed = kept.iter().filter_map(|(file, _)| room.manifest.files.get(*file));
     let paths: Vec<&str> = listed.clone().map(|file| file.path.as_str()).collect();
     safe_paths(&paths)
@@ -41,11 +47,81 @@ pub fn finished_files(room: &OpenedRoom, shelf: &Shelf, gone: &[u32]) -> Vec<Fin
 }
 
 /// The folder's name if all files are in one, else the site's.
-pub fn archive_name(files: &[FinishedFile]) -> String {
+fn archive_name(files: &[FinishedFile]) -> String {
     let top = |file: &FinishedFile| file.path.split_once('/').map(|(top, _)| top.to_owned());
     let first = files.first().and_then(top);
     match first.filter(|first| files.iter().all(|file| top(file).as_ref() == Some(first))) {
         Some(folder) => format!("{folder}.zip"),
         None => "transfer4me.zip".to_owned(),
+    }
+}
+
+impl Inner {
+    /// All is stored: saves it by itself, unless an earlier visit did.
+    pub(super) async fn finished(
+        self: Rc<Self>,
+        room: Rc<OpenedRoom>,
+        content: Blob,
+        sums: Vec<u32>,
+    ) {
+        let Some(plan) = self.plan.borrow().clone() else { return };
+        let generation = self.generation.get();
+        let saved = self.save(&room, &plan, &content, &sums).await;
+        if self.generation.get() != generation {
+            return;
+        }
+        self.change(|view| {
+            view.saving = None;
+            match saved {
+                Ok(saved) => view.saved = Some(saved),
+                Err(_) => {
+                    let problem = "The download is complete but could not be saved.";
+                    view.problem = Some(problem.to_owned());
+                }
+            }
+        });
+    }
+
+    async fn save(
+        &self,
+        room: &OpenedRoom,
+        plan: &Plan,
+        content: &Blob,
+        sums: &[u32],
+    ) -> Result<Saved, Error> {
+        let gone = plan.gone(&self.view.borrow().status.gone_files);
+        let files = finished_files(room, &plan.shelf, &gone);
+        let parcel = match files.as_slice() {
+            [file] => Parcel::single(content, file)?,
+            files => Parcel::archive(content, files, sums, &archive_name(files))?,
+        };
+        let name = parcel.name().to_owned();
+        self.parcel.replace(Some(parcel));
+        if plan.state.saved {
+            return Ok(Saved::Earlier);
+        }
+        let folder = self.folder.borrow_mut().take();
+        let saved = match folder {
+            Some(folder) => {
+                for (index, file) in files.iter().enumerate() {
+                    write_into(&folder, content, file).await?;
+                    let percent = (index + 1) * 100 / files.len();
+                    self.change(|view| view.saving = Some(percent as u8));
+                }
+                Saved::Folder(folder.name())
+            }
+            None => {
+                if let Some(parcel) = &*self.parcel.borrow() {
+                    parcel.save()?;
+                }
+                Saved::File(name)
+            }
+        };
+        let state = &plan.state;
+        let gone = (0..state.gone.len()).map(|file| gone.contains(&(file as u32))).collect();
+        if let Some(storage) = &*self.storage.borrow() {
+            storage.mark(StoreState { saved: true, gone, ..state.clone() }.marks());
+        }
+        Ok(saved)
     }
 }

@@ -8,6 +8,7 @@ use web_sys::Response;
 use super::sentences::Problem;
 use crate::browser::crypto::{LinkSecrets, OwnerKey};
 use crate::browser::error::Error;
+use crate::browser::storage::forget_unsaved;
 use crate::protocol::link::ShareLink;
 use crate::protocol::manifest::Manifest;
 use crate::protocol::piece::Layout;
@@ -50,6 +51,10 @@ async fn fetch_manifest(window: &web_sys::Window, link: &ShareLink) -> Result<Ve
     };
     let answer = JsFuture::from(window.fetch_with_str(&path)).await.map_err(unreachable)?;
     let answer: Response = answer.dyn_into().map_err(Error::from)?;
+    // Only then it is over for good. A server that was set up anew knows of no room, and may again tomorrow.
+    if answer.status() == 410 {
+        forget_unsaved(&link.room_id.to_string()).await;
+    }
     if !answer.ok() {
         return Err(Problem(match answer.status() {
             401 | 403 => "This room asks for a password.".to_owned(),

@@ -13,6 +13,14 @@ impl From<Error> for Problem {
     }
 }
 
+/// The room's store is open in another tab.
+pub const ELSEWHERE: &str = "Another tab of this browser already has this room's download. Go on there, or \
+                             close it and try again here.";
+
+/// Nothing more can be stored.
+pub const STORAGE_FULL: &str = "This browser cannot store any more: the disk, or the part of it that the site may use, \
+                                is full. Free some space and try again.";
+
 /// Names the files that can no longer be had.
 pub fn gone_notice(view: &ReceiveView) -> Option<String> {
     let files = view.files.as_ref()?;
@@ -43,7 +51,7 @@ pub fn failure_sentence(failure: Failure) -> String {
         Failure::Unreachable => "No connection to the sender came about. A firewall on one side may block direct connections; try another network.",
         Failure::Corrupt => "What arrived is not what the sender signed, again and again. Nothing wrong was saved; ask the sender for a new link.",
         Failure::AllGone => "The files changed or vanished on the sender's disk, so they cannot be downloaded. Ask the sender to share them again.",
-        Failure::Storage => "This browser cannot store any more: the disk, or the part of it that the site may use, is full. Free some space and try again.",
+        Failure::Storage => STORAGE_FULL,
     }
     .to_owned()
 }

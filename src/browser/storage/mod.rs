@@ -1,11 +1,14 @@
-//! Where a recipient's pieces go: one file in the browser's own file system (OPFS), written by one worker.
+//! Where a recipient's pieces go: one file in the browser's own file system (OPFS), written by one worker, and a small
+//! one beside it that tells what is in the first ([`crate::store_state`]).
 //!
 //! A `FileSystemSyncAccessHandle` exists only in workers and locks its file, so the worker owns all of it:
-//! hashing, comparing, writing, and the checksums for an archive. Without OPFS (private windows of Firefox and
-//! Safari) the worker keeps pieces in memory, up to a bound, and says so.
+//! hashing, comparing, writing, reading back, and the checksums for an archive. The lock is also what keeps a second
+//! tab of the same room away. Without OPFS (private windows of Firefox and Safari) the worker keeps pieces in memory,
+//! up to a bound, and says so.
 //!
-//! Messages are arrays, first the word: `open`, `piece`, `finish`, `remove` to the worker; `ready`, `opened`,
-//! `checked`, `failed`, `packing`, `finished` from it.
+//! Messages are arrays, first the word. To the worker: `open`, then `verify` if there is something, `begin`, and in any
+//! order `record`, `piece`, `load`, `finish`, `mark`, `remove`. From it: `ready`, `opened` or `busy`, `checking`,
+//! `verified`, `checked`, `loaded`, `packing`, `finished`, `removed`, `failed`.
 
 mod memory;
 mod opfs;
@@ -13,4 +16,5 @@ mod page;
 mod worker;
 
 pub use memory::capacity as memory_capacity;
-pub use page::{Opened, Storage, StorageEvent, free_space};
+pub use opfs::{forget_unsaved, is_stored};
+pub use page::{Opened, Place, Storage, StorageEvent, free_space};

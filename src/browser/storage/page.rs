@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Float64Array, Reflect, Uint8Array};
+use js_sys::{Array, Float64Array, Reflect, Uint8Array, Uint32Array};
+use litemap::LiteMap;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -11,8 +12,9 @@ use web_sys::{Blob, MessageEvent, StorageEstimate, Worker, WorkerOptions, Worker
 
 use super::super::error::Error;
 use super::super::listener::Listener;
-use crate::protocol::peer_wire::PieceHash;
-use crate::protocol::piece::PieceIndex;
+use crate::protocol::peer_wire::{PieceHash, PieceRecord};
+use crate::protocol::piece::{BlockRange, PieceIndex};
+use crate::store_state::{StoreState, encode_record};
 
 const BOOTSTRAP: &str = "/storage-worker.js";
 
@@ -31,16 +33,32 @@ pub enum Opened {
     InMemory,
 }
 
+/// A piece, the first byte of its place in the store, and its length.
+pub type Place = (PieceIndex, u64, u32);
+
 /// What the worker tells.
 pub enum StorageEvent {
-    /// Ready for pieces.
-    Opened(Opened),
+    /// Open, with the state that an earlier visit left.
+    Opened(Opened, Vec<u8>),
+    /// Another tab has it open.
+    Busy,
+    /// Comparing what an earlier visit left, per cent.
+    Checking(u8),
+    /// These pieces of an earlier visit match their records.
+    Verified(Vec<u32>),
     /// A piece was compared, and stored if it matches.
     Checked {
         /// Which.
         piece: PieceIndex,
         /// Whether it matches its record.
         matches: bool,
+    },
+    /// A piece was read back, if it is still what its record says.
+    Loaded {
+        /// Which.
+        piece: PieceIndex,
+        /// Whether it is in memory now.
+        found: bool,
     },
     /// It cannot store any more: disk full, memory bound reached, or the worker died.
     Failed,
@@ -54,11 +72,18 @@ pub enum StorageEvent {
 pub struct Storage {
     worker: Worker,
     waiting: Rc<RefCell<Option<Vec<JsValue>>>>,
+    loaded: Loaded,
+    leaving: Leaving,
     _listeners: [Listener; 3],
 }
 
+/// Pieces that were read back and not dropped yet.
+type Loaded = Rc<RefCell<LiteMap<PieceIndex, Uint8Array>>>;
+/// Itself, while it removes its files: until then it must not end.
+type Leaving = Rc<RefCell<Option<Rc<Storage>>>>;
+
 impl Storage {
-    /// Starts the worker and opens a store of this name.
+    /// Starts the worker and opens the store of this name.
     ///
     /// # Errors
     /// The browser refuses workers.
@@ -76,26 +101,63 @@ impl Storage {
         // Until the worker's code runs, messages to it would be lost.
         let open = Array::of2(&"open".into(), &name.into());
         let waiting = Rc::new(RefCell::new(Some(vec![open.into()])));
+        let (loaded, leaving) = (Loaded::default(), Leaving::default());
         let (target, queue, told) = (worker.clone(), waiting.clone(), on_event.clone());
+        let (pieces, gone) = (loaded.clone(), leaving.clone());
         let heard = move |event: MessageEvent| {
             let message: Array = event.data().unchecked_into();
             if message.get(0) == "ready" {
                 for message in queue.borrow_mut().take().into_iter().flatten() {
                     let _ = target.post_message(&message);
                 }
+            } else if message.get(0) == "removed" {
+                drop(gone.take());
             } else if let Some(event) = parse(&message) {
+                if let StorageEvent::Loaded { piece, found: true } = event {
+                    pieces.borrow_mut().insert(piece, message.get(2).unchecked_into());
+                }
                 told(event);
             }
         };
-        let failed = on_event.clone();
+        let (failed, gone) = (on_event.clone(), leaving.clone());
         let listeners = [
             Listener::new(&worker, "message", heard),
-            Listener::new(&worker, "error", move |_: web_sys::Event| failed(StorageEvent::Failed)),
+            Listener::new(&worker, "error", move |_: web_sys::Event| {
+                drop(gone.take());
+                failed(StorageEvent::Failed);
+            }),
             Listener::new(&worker, "messageerror", move |_: web_sys::Event| {
                 on_event(StorageEvent::Failed);
             }),
         ];
-        Ok(Self { worker, waiting, _listeners: listeners })
+        Ok(Self { worker, waiting, loaded, leaving, _listeners: listeners })
+    }
+
+    /// Compares pieces that an earlier visit left with their hashes, which lie one behind the other.
+    pub fn verify(&self, places: &[Place], hashes: &[u8]) {
+        let numbers = |place: &Place| [f64::from(place.0.0), place.1 as f64, place.2.into()];
+        let flat: Vec<f64> = places.iter().flat_map(numbers).collect();
+        let flat = Float64Array::from(flat.as_slice());
+        self.send(&["verify".into(), flat.into(), Uint8Array::from(hashes).into()]);
+    }
+
+    /// Writes down what is stored and what is wanted; keeps the content, or begins anew.
+    pub fn begin(&self, state: &StoreState, keep: bool) {
+        let bytes = Uint8Array::from(state.encode().as_slice());
+        let have = state.have_at();
+        let (at, length) = (have.start as u32, have.len() as u32);
+        self.send(&["begin".into(), bytes.into(), at.into(), length.into(), keep.into()]);
+    }
+
+    /// Keeps a record for later visits.
+    pub fn keep_record(&self, record: &PieceRecord) {
+        self.send(&["record".into(), Uint8Array::from(encode_record(record).as_slice()).into()]);
+    }
+
+    /// Writes down what changed at the end.
+    pub fn mark(&self, (at, bytes): (usize, Vec<u8>)) {
+        let bytes = Uint8Array::from(bytes.as_slice());
+        self.send(&["mark".into(), bytes.into(), (at as u32).into()]);
     }
 
     /// Hands a whole piece over, to be compared with its hash and stored at `offset`.
@@ -110,19 +172,39 @@ impl Storage {
         let _ = self.worker.post_message_with_transfer(&message, &Array::of1(&bytes.buffer()));
     }
 
+    /// Reads a piece back; [`StorageEvent::Loaded`] follows.
+    pub fn load(&self, (piece, offset, length): Place, hash: &PieceHash) {
+        let hash = Uint8Array::from(hash.as_slice());
+        let (piece, offset) = (piece.0.into(), (offset as f64).into());
+        self.send(&["load".into(), piece, offset, length.into(), hash.into()]);
+    }
+
+    /// A part of a piece that was read back.
+    pub fn bytes(&self, block: &BlockRange) -> Option<Uint8Array> {
+        let loaded = self.loaded.borrow();
+        Some(loaded.get(&block.piece)?.subarray(block.begin, block.end()))
+    }
+
+    /// Drops a piece that was read back.
+    pub fn unload(&self, piece: PieceIndex) {
+        self.loaded.borrow_mut().remove(&piece);
+    }
+
     /// Closes the store of `bytes` bytes and makes the CRC-32 of each span (offset, length).
     pub fn finish(&self, bytes: u64, spans: &[(u64, u64)]) {
         let flat: Vec<f64> = spans.iter().flat_map(|s| [s.0 as f64, s.1 as f64]).collect();
         let flat = Float64Array::from(flat.as_slice());
-        self.send(Array::of3(&"finish".into(), &(bytes as f64).into(), &flat).into());
+        self.send(&["finish".into(), (bytes as f64).into(), flat.into()]);
     }
 
     /// Closes the store and removes what is in it.
-    pub fn remove(&self) {
-        self.send(Array::of1(&"remove".into()).into());
+    pub fn remove(self: Rc<Self>) {
+        self.leaving.replace(Some(self.clone()));
+        self.send(&["remove".into()]);
     }
 
-    fn send(&self, message: JsValue) {
+    fn send(&self, message: &[JsValue]) {
+        let message: JsValue = message.iter().collect::<Array>().into();
         if let Some(waiting) = self.waiting.borrow_mut().as_mut() {
             waiting.push(message);
             return;
@@ -139,19 +221,23 @@ impl Drop for Storage {
 
 fn parse(message: &Array) -> Option<StorageEvent> {
     let number = |index| message.get(index).as_f64().unwrap_or(-1.0);
+    let piece = || PieceIndex(number(1) as u32);
     Some(match message.get(0).as_string()?.as_str() {
-        "opened" if message.get(1) == "disk" => StorageEvent::Opened(Opened::OnDisk),
-        "opened" => StorageEvent::Opened(Opened::InMemory),
-        "checked" => StorageEvent::Checked {
-            piece: PieceIndex(number(1) as u32),
-            matches: message.get(2).is_truthy(),
-        },
+        "opened" => {
+            let on_disk = message.get(1) == "disk";
+            let kind = if on_disk { Opened::OnDisk } else { Opened::InMemory };
+            StorageEvent::Opened(kind, Uint8Array::new(&message.get(2)).to_vec())
+        }
+        "busy" => StorageEvent::Busy,
+        "checking" => StorageEvent::Checking(number(1) as u8),
+        "verified" => StorageEvent::Verified(Uint32Array::new(&message.get(1)).to_vec()),
+        "checked" => StorageEvent::Checked { piece: piece(), matches: message.get(2).is_truthy() },
+        "loaded" => StorageEvent::Loaded { piece: piece(), found: message.length() > 2 },
         "failed" => StorageEvent::Failed,
         "packing" => StorageEvent::Packing(number(1) as u8),
         "finished" => {
-            let blob = message.get(1).dyn_into().ok()?;
-            let sums: js_sys::Uint32Array = message.get(2).dyn_into().ok()?;
-            StorageEvent::Finished(blob, sums.to_vec())
+            let sums = Uint32Array::new(&message.get(2)).to_vec();
+            StorageEvent::Finished(message.get(1).dyn_into().ok()?, sums)
         }
         _ => return None,
     })

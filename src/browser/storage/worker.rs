@@ -1,27 +1,29 @@
-//! The worker's side: takes whole pieces, compares, stores.
+//! The worker's side: takes whole pieces, compares, stores, and reads them back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
-use js_sys::{Array, Float64Array, Reflect, Uint8Array, Uint32Array};
+use js_sys::{Array, Float64Array, Promise, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 
 use super::super::crypto::sha256_of;
 use super::super::error::Error;
 use super::super::listener::Listener;
 use super::memory::MemoryStore;
-use super::opfs::OpfsStore;
+use super::opfs::{LOCKED, OpfsStore, sleep};
 
 /// The CRC-32 of ZIP, by one table of a kilobyte: sixteen would be faster, and a tenth of the whole first page.
 static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// Bytes read at a time for a checksum.
-const READ_BYTES: u64 = 1 << 20;
+const READ_BYTES: f64 = 4_194_304.0;
+/// Longest time that a stored piece is not yet claimed.
+const FLUSH_MILLIS: i32 = 2000;
 
 /// Where pieces are kept.
 enum Store {
@@ -29,48 +31,15 @@ enum Store {
     Memory(MemoryStore),
 }
 
-impl Store {
-    async fn open(name: &str) -> Self {
-        match OpfsStore::open(name).await {
-            Ok(store) => Self::Disk(store),
-            Err(_) => Self::Memory(MemoryStore::default()),
-        }
-    }
-
-    fn write(&mut self, offset: f64, bytes: &Uint8Array) -> Result<(), Error> {
-        match self {
-            Self::Disk(store) => store.write(offset, bytes),
-            Self::Memory(store) => store.write(offset, bytes),
-        }
-    }
-
-    /// Fills `buffer` from `offset` on.
-    fn read(&self, offset: f64, buffer: &mut [u8]) -> Result<(), Error> {
-        match self {
-            Self::Disk(store) => store.read(offset, buffer),
-            Self::Memory(store) => store.read(offset, buffer),
-        }
-    }
-
-    async fn close(&mut self, bytes: f64) -> Result<Blob, Error> {
-        match self {
-            Self::Disk(store) => store.close(bytes).await,
-            Self::Memory(store) => store.blob(),
-        }
-    }
-
-    async fn remove(self) {
-        if let Self::Disk(store) = self {
-            store.remove().await;
-        }
-    }
-}
-
 struct Worker {
     scope: DedicatedWorkerGlobalScope,
     inbox: RefCell<VecDeque<Array>>,
-    busy: RefCell<bool>,
+    busy: Cell<bool>,
+    /// Never borrowed across a pause: pieces are read while others are compared.
     store: RefCell<Option<Store>>,
+    /// The promise of the whole content, once it is here; pieces are read from it then.
+    content: RefCell<Option<Promise>>,
+    flush_due: Cell<bool>,
 }
 
 /// Called once by the bootstrap, in the worker.
@@ -81,11 +50,19 @@ pub fn storage_worker() {
     let worker = Rc::new(Worker {
         scope: scope.clone(),
         inbox: RefCell::default(),
-        busy: RefCell::default(),
+        busy: Cell::default(),
         store: RefCell::default(),
+        content: RefCell::default(),
+        flush_due: Cell::default(),
     });
     let listener = Listener::new(&scope, "message", move |event: MessageEvent| {
-        worker.inbox.borrow_mut().push_back(event.data().unchecked_into());
+        let message: Array = event.data().unchecked_into();
+        if message.get(0) == "load" {
+            // Others wait for it; packing an archive takes longer than they would.
+            spawn_local(load(worker.clone(), message));
+            return;
+        }
+        worker.inbox.borrow_mut().push_back(message);
         if !worker.busy.replace(true) {
             spawn_local(run(worker.clone()));
         }
@@ -100,102 +77,211 @@ async fn run(worker: Rc<Worker>) {
     loop {
         let Some(message) = worker.inbox.borrow_mut().pop_front() else { break };
         if worker.handle(&message).await.is_err() {
-            worker.tell(&Array::of1(&"failed".into()));
+            worker.tell(&["failed".into()]);
         }
     }
-    worker.busy.replace(false);
+    worker.busy.set(false);
+}
+
+async fn flush_later(worker: Rc<Worker>) {
+    sleep(FLUSH_MILLIS).await;
+    worker.flush_due.set(false);
+    if let Some(Store::Disk(store)) = worker.store.borrow_mut().as_mut()
+        && store.flush().is_err()
+    {
+        worker.tell(&["failed".into()]);
+    }
+}
+
+/// Reads a piece back for another peer. What does not match any more is not claimed any more.
+async fn load(worker: Rc<Worker>, message: Array) {
+    let hash: Uint8Array = message.get(4).unchecked_into();
+    let found = worker.sound_piece(number(&message, 2), number(&message, 3), &hash).await;
+    let reply = Array::of2(&"loaded".into(), &message.get(1));
+    match found {
+        Some(bytes) => {
+            reply.push(&bytes);
+            let _ = worker.scope.post_message_with_transfer(&reply, &Array::of1(&bytes.buffer()));
+        }
+        None => {
+            if let Some(Store::Disk(store)) = worker.store.borrow_mut().as_mut() {
+                store.claim(number(&message, 1) as u32, false);
+                let _ = store.flush();
+            }
+            let _ = worker.scope.post_message(&reply);
+        }
+    }
+}
+
+fn number(message: &Array, index: u32) -> f64 {
+    message.get(index).as_f64().unwrap_or_default()
 }
 
 impl Worker {
-    fn tell(&self, message: &Array) {
-        let _ = self.scope.post_message(message);
+    fn tell(&self, message: &[JsValue]) {
+        let _ = self.scope.post_message(&message.iter().collect::<Array>());
     }
 
-    async fn handle(&self, message: &Array) -> Result<(), Error> {
+    async fn handle(self: &Rc<Self>, message: &Array) -> Result<(), Error> {
         match message.get(0).as_string().unwrap_or_default().as_str() {
-            "open" => {
-                let store = Store::open(&message.get(1).as_string().unwrap_or_default()).await;
-                let kind = if matches!(store, Store::Disk(_)) { "disk" } else { "memory" };
-                *self.store.borrow_mut() = Some(store);
-                self.tell(&Array::of2(&"opened".into(), &kind.into()));
-            }
+            "open" => self.open(&message.get(1).as_string().unwrap_or_default()).await,
+            "verify" => self.verify(message).await?,
             "piece" => {
                 let matches = self.take_piece(message).await?;
-                self.tell(&Array::of3(&"checked".into(), &message.get(1), &matches.into()));
+                self.tell(&["checked".into(), message.get(1), matches.into()]);
             }
             "finish" => self.finish(message).await?,
             "remove" => {
                 let store = self.store.borrow_mut().take();
-                if let Some(store) = store {
+                if let Some(Store::Disk(store)) = store {
                     store.remove().await;
                 }
+                self.tell(&["removed".into()]);
             }
-            _ => {}
+            word => {
+                if let Some(Store::Disk(store)) = self.store.borrow_mut().as_mut() {
+                    let bytes: Uint8Array = message.get(1).dyn_into()?;
+                    let (second, third) = (number(message, 2), number(message, 3));
+                    match word {
+                        "begin" => {
+                            let have = (second as u32, third as u32);
+                            store.begin(&bytes, have, message.get(4).is_truthy())?;
+                        }
+                        "record" => store.append(&bytes)?,
+                        // Only what a later visit shows depends on it.
+                        "mark" => drop(store.mark(second, &bytes)),
+                        _ => {}
+                    }
+                }
+            }
         }
         Ok(())
     }
 
-    async fn take_piece(&self, message: &Array) -> Result<bool, Error> {
-        let offset = message.get(2).as_f64().unwrap_or_default();
+    async fn open(&self, name: &str) {
+        let (store, kind, state) = match OpfsStore::open(name).await {
+            Ok((store, state)) => (Store::Disk(store), "disk", state),
+            Err(error) if error.is(LOCKED) => {
+                self.tell(&["busy".into()]);
+                return;
+            }
+            Err(_) => {
+                let store = MemoryStore::default();
+                (Store::Memory(store), "memory", Uint8Array::new_with_length(0))
+            }
+        };
+        self.store.replace(Some(store));
+        self.tell(&["opened".into(), kind.into(), state.into()]);
+    }
+
+    /// A part of the content.
+    async fn read(&self, offset: f64, length: f64) -> Result<Uint8Array, Error> {
+        let content = self.content.borrow().clone();
+        if let Some(content) = content {
+            let content: Blob = JsFuture::from(content).await?.dyn_into()?;
+            let part = content.slice_with_f64_and_f64(offset, offset + length)?;
+            return Ok(Uint8Array::new(&JsFuture::from(part.array_buffer()).await?));
+        }
+        match self.store.borrow().as_ref() {
+            Some(Store::Disk(store)) => store.read(offset, length),
+            Some(Store::Memory(store)) => store.read(offset),
+            None => Err(Error::NotAuthentic),
+        }
+    }
+
+    /// A piece, if it can be read and is what its record says.
+    async fn sound_piece(&self, offset: f64, length: f64, hash: &Uint8Array) -> Option<Uint8Array> {
+        let bytes = self.read(offset, length).await.ok()?;
+        let sound = sha256_of(&bytes).await.ok()?.as_slice() == hash.to_vec();
+        sound.then_some(bytes)
+    }
+
+    /// Compares what an earlier visit left with its records, until anything else is asked: then the page has
+    /// changed its mind.
+    async fn verify(&self, message: &Array) -> Result<(), Error> {
+        let places: Float64Array = message.get(1).dyn_into()?;
+        let hashes: Uint8Array = message.get(2).dyn_into()?;
+        let places = places.to_vec();
+        let (places, _) = places.as_chunks::<3>();
+        let sound = Array::new();
+        let mut told = 0;
+        for (index, [piece, offset, length]) in places.iter().enumerate() {
+            if !self.inbox.borrow().is_empty() {
+                return Ok(());
+            }
+            let hash = hashes.subarray(index as u32 * 32, index as u32 * 32 + 32);
+            if self.sound_piece(*offset, *length, &hash).await.is_some() {
+                sound.push(&(*piece).into());
+            }
+            let percent = (index + 1) * 100 / places.len();
+            if percent != told {
+                told = percent;
+                self.tell(&["checking".into(), (percent as u32).into()]);
+            }
+        }
+        self.tell(&["verified".into(), Uint32Array::new(&sound).into()]);
+        Ok(())
+    }
+
+    async fn take_piece(self: &Rc<Self>, message: &Array) -> Result<bool, Error> {
+        let (piece, offset) = (number(message, 1), number(message, 2));
         let expected: Uint8Array = message.get(3).dyn_into()?;
         let bytes: Uint8Array = message.get(4).dyn_into()?;
         if sha256_of(&bytes).await?.as_slice() != expected.to_vec() {
             return Ok(false);
         }
         match self.store.borrow_mut().as_mut() {
-            Some(store) => store.write(offset, &bytes)?,
+            Some(Store::Disk(store)) => {
+                store.write(piece as u32, offset, &bytes)?;
+                if !self.flush_due.replace(true) {
+                    spawn_local(flush_later(self.clone()));
+                }
+            }
+            Some(Store::Memory(store)) => store.write(offset, &bytes)?,
             None => return Err(Error::NotAuthentic),
         }
         Ok(true)
     }
 
     async fn finish(&self, message: &Array) -> Result<(), Error> {
-        let bytes = message.get(1).as_f64().unwrap_or_default();
         let spans: Float64Array = message.get(2).dyn_into()?;
-        let Some(mut store) = self.store.borrow_mut().take() else {
-            return Err(Error::NotAuthentic);
+        let content = match self.store.borrow_mut().as_mut() {
+            Some(Store::Disk(store)) => store.close(number(message, 1))?,
+            Some(Store::Memory(store)) => Promise::resolve(&JsValue::from(store.close()?)),
+            None => return Err(Error::NotAuthentic),
         };
-        let sums = self.checksums(&store, &spans.to_vec())?;
-        let blob = store.close(bytes).await?;
+        self.content.replace(Some(content.clone()));
+        let sums = self.checksums(&spans.to_vec()).await?;
+        let content = JsFuture::from(content).await?;
         let sums = Uint32Array::from(sums.as_slice());
-        self.tell(&Array::of3(&"finished".into(), &blob, &sums));
-        *self.store.borrow_mut() = Some(store);
+        self.tell(&["finished".into(), content, sums.into()]);
         Ok(())
     }
 
-    fn checksums(&self, store: &Store, spans: &[f64]) -> Result<Vec<u32>, Error> {
+    async fn checksums(&self, spans: &[f64]) -> Result<Vec<u32>, Error> {
         let (spans, _) = spans.as_chunks::<2>();
         let total: f64 = spans.iter().map(|[_, length]| length).sum();
         let (mut done, mut told) = (0.0, 0);
         let mut sums = Vec::with_capacity(spans.len());
-        let mut buffer = vec![0; READ_BYTES as usize];
         for [offset, length] in spans {
             let mut digest = CRC32.digest();
-            let (mut at, end) = (*offset as u64, (*offset + *length) as u64);
+            let (mut at, end) = (*offset, *offset + *length);
             while at < end {
-                let count = READ_BYTES.min(end - at);
-                let part = buffer.get_mut(..count as usize).ok_or(Error::NotAuthentic)?;
-                store.read(at as f64, part)?;
-                digest.update(part);
-                at += count;
-                done += count as f64;
+                let part = self.read(at, READ_BYTES.min(end - at)).await?.to_vec();
+                digest.update(&part);
+                at += part.len() as f64;
+                done += part.len() as f64;
                 let percent = (done * 100.0 / total) as u32;
                 if percent != told {
                     told = percent;
-                    self.tell(&Array::of2(&"packing".into(), &percent.into()));
+                    self.tell(&["packing".into(), percent.into()]);
+                }
+                if part.is_empty() {
+                    return Err(Error::NotAuthentic);
                 }
             }
             sums.push(digest.finalize());
         }
         Ok(sums)
     }
-}
-
-/// One field of the worker's global object.
-pub(super) fn global(path: &[&str]) -> Result<JsValue, Error> {
-    let mut value: JsValue = js_sys::global().into();
-    for name in path {
-        value = Reflect::get(&value, &JsValue::from_str(name))?;
-    }
-    Ok(value)
 }

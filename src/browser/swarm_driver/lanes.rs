@@ -53,6 +53,9 @@ impl Inner {
                 Input::LinkOpened { peer, lane, max_message_bytes }
             }
             LinkEvent::Path(path) => Input::PathFound { peer, path },
+            LinkEvent::RoundTrip(time) => Input::RoundTripMeasured { peer, time },
+            LinkEvent::PathLost => Input::PathLost { peer, attempt },
+            LinkEvent::PathRestored => Input::PathRestored { peer, attempt },
             LinkEvent::Control(bytes) => Input::ControlReceived { peer, bytes },
             LinkEvent::Block(message) => {
                 let block = block_of(&message);
@@ -72,6 +75,21 @@ impl Inner {
         let state = self.state.borrow();
         if let Some(connection) = state.links.get(&peer).and_then(|link| link.lanes.get(&lane)) {
             act(connection);
+        }
+    }
+
+    /// What lost its path while there was no network can find another now.
+    pub(super) fn network_is_back(self: &Rc<Self>) {
+        let lost: Vec<_> = self
+            .state
+            .borrow()
+            .links
+            .iter()
+            .filter(|(_, link)| link.lanes.values().any(PeerConnection::has_lost_its_path))
+            .map(|(peer, link)| Input::PathLost { peer: *peer, attempt: link.attempt })
+            .collect();
+        for input in lost {
+            self.post(input);
         }
     }
 

@@ -30,8 +30,8 @@ const REPORT_INTERVAL_MS: f64 = 250.0;
 /// Signals that wait to be opened; a room sends far fewer.
 const MAX_WAITING_SIGNALS: usize = 1024;
 
-/// Where content comes from and goes to. The owner's reads, the recipient's keeps; what a side never does it
-/// need not know.
+/// Where content comes from and goes to. The owner's reads and signs; the recipient's keeps, and reads back what it
+/// kept. What a side never does it need not know.
 pub trait Content {
     /// Reads a piece; [`Input::PieceLoaded`] or [`Input::PieceUnreadable`] follows.
     fn load(&self, _piece: PieceIndex) {}
@@ -87,6 +87,8 @@ struct State {
     to_open: VecDeque<(PeerId, SealedSignal)>,
     timer: Timer,
     reported: f64,
+    /// Whether it was complete, and whether it had failed, in the last report.
+    reported_end: (bool, bool),
 }
 
 /// Told after a change, at most four times a second.
@@ -119,7 +121,7 @@ impl Inbox {
 /// A running swarm; dropping it leaves the room and closes everything.
 pub struct SwarmDriver {
     inner: Rc<Inner>,
-    _pagehide: Option<Listener>,
+    _listeners: Option<[Listener; 2]>,
 }
 
 impl SwarmDriver {
@@ -148,6 +150,7 @@ impl SwarmDriver {
                 to_open: VecDeque::new(),
                 timer: Timer::new(move || waker.post(Input::Timeout)),
                 reported: f64::NEG_INFINITY,
+                reported_end: (false, false),
             };
             Inner {
                 access,
@@ -159,12 +162,18 @@ impl SwarmDriver {
                 state: RefCell::new(state),
             }
         });
-        let inbox = Inbox(Rc::downgrade(&inner));
-        // A page that goes tells the others at once, instead of letting them wait for its silence.
-        let pagehide = web_sys::window().map(|window| {
-            Listener::new(&window, "pagehide", move |_: web_sys::Event| inbox.post(Input::Left))
+        let listeners = web_sys::window().map(|window| {
+            let (leaver, finder) = (inner.inbox(), inner.inbox());
+            // A page that goes tells the others at once, instead of letting them wait for its silence.
+            let leave = move |_: web_sys::Event| leaver.post(Input::Left);
+            let back = move |_: web_sys::Event| {
+                if let Some(inner) = finder.0.upgrade() {
+                    inner.network_is_back();
+                }
+            };
+            [Listener::new(&window, "pagehide", leave), Listener::new(&window, "online", back)]
         });
-        Self { inner, _pagehide: pagehide }
+        Self { inner, _listeners: listeners }
     }
 
     /// Hands an input in.
@@ -227,9 +236,9 @@ impl Inner {
             }
             None => state.timer.clear(),
         }
-        let over = state.swarm.is_settled();
-        if over || millis - state.reported >= REPORT_INTERVAL_MS {
-            state.reported = millis;
+        let end = (state.swarm.is_settled(), state.swarm.failure().is_some());
+        if end != state.reported_end || millis - state.reported >= REPORT_INTERVAL_MS {
+            (state.reported, state.reported_end) = (millis, end);
             (self.on_change)(&state.swarm, now);
         }
     }
@@ -238,13 +247,17 @@ impl Inner {
         match output {
             Output::OpenSocket => self.open_socket(),
             Output::CloseSocket => self.state.borrow_mut().socket = None,
-            Output::Join { resume_token, have } => self.tell(&ClientMessage::Join(Join {
-                version: PROTOCOL_VERSION,
-                join_token: self.access.secrets.join_token,
-                owner_token: self.access.owner_token,
-                resume_token,
-                have,
-            })),
+            Output::Join { resume_token, have, slots, providers } => {
+                self.tell(&ClientMessage::Join(Join {
+                    version: PROTOCOL_VERSION,
+                    join_token: self.access.secrets.join_token,
+                    owner_token: self.access.owner_token,
+                    resume_token,
+                    have,
+                    slots,
+                    providers,
+                }));
+            }
             Output::Tell(message) => self.tell(&message),
             Output::Signal { to, signal } => self.seal(to, signal),
             Output::UseIce { servers, trickle } => {
@@ -255,6 +268,15 @@ impl Inner {
             }
             Output::Answer { peer, lane, attempt, sdp } => {
                 self.connect(peer, lane, attempt, |connection| connection.answer(&sdp));
+            }
+            Output::RestartIce { peer, lane } => {
+                self.on_lane(peer, lane, PeerConnection::restart_ice);
+            }
+            Output::AnswerRestart { peer, lane, sdp } => {
+                self.on_lane(peer, lane, |connection| connection.answer(&sdp));
+            }
+            Output::MeasureRoundTrip { peer } => {
+                self.on_lane(peer, 0, PeerConnection::look_at_path)
             }
             Output::AcceptAnswer { peer, lane, sdp } => {
                 self.on_lane(peer, lane, |connection| connection.accept_answer(&sdp));

@@ -1,0 +1,203 @@
+//! What an owner's page keeps of its room, so that it is the owner's again after a reload.
+//!
+//! One record for each room in IndexedDB: the owner token, the key pair (which cannot be read, only kept), and what the
+//! files were. Where a browser keeps nothing for pages, as some do in private windows, a share works all the
+//! same and a reload ends it.
+//!
+//! Only one tab serves a room. It holds a lock of the browser's, so that the owner can still open the own link
+//! in a second tab and see what recipients see.
+
+use js_sys::{Array, Date, Float64Array, Function, Object, Promise, Reflect};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    Event, File, FileSystemFileHandle, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode,
+};
+
+use super::crypto::{OwnerKeys, object};
+use super::error::Error;
+use super::listener::Listener;
+use crate::protocol::id::{OwnerToken, RoomId};
+use crate::protocol::link::ShareLink;
+use crate::protocol::manifest::Manifest;
+
+const DATABASE: &str = "transfer4me owner";
+const STORE: &str = "rooms";
+/// How long the lock of a page that was just left may take to come free.
+const CLAIM_PATIENCE_MS: u32 = 1500;
+
+/// A room that this browser made.
+pub struct OwnerRecord {
+    /// Its link.
+    pub link: ShareLink,
+    /// Proof of being its owner.
+    pub owner_token: OwnerToken,
+    /// What signs for its pieces.
+    pub keys: OwnerKeys,
+    /// Its files.
+    pub manifest: Manifest,
+    /// `File.lastModified` of each, in milliseconds since 1970.
+    pub modified: Vec<f64>,
+    /// `FileSystemFileHandle` of each, or undefined; nothing if there are none.
+    pub handles: Array,
+    /// What recipients are asked for, to be shown again.
+    pub password: Option<String>,
+    /// Unix time in seconds at which it ends by itself.
+    pub expires_at: u64,
+}
+
+impl OwnerRecord {
+    /// Keeps it, if this browser can, and makes this tab the one that serves the room.
+    pub fn keep(&self) {
+        let room = self.link.room_id.to_text();
+        let record = object(&[
+            ("room", (&room).into()),
+            ("token", self.owner_token.to_text().into()),
+            ("keys", self.keys.pair().into()),
+            ("manifest", self.manifest.to_json().into()),
+            ("modified", Float64Array::from(self.modified.as_slice()).into()),
+            ("password", self.password.as_deref().into()),
+            ("expires_at", (self.expires_at as f64).into()),
+        ]);
+        let handles = self.handles.clone();
+        spawn_local(async move {
+            claim(&room).await;
+            // Refused where keys cannot be stored: then a reload ends the share.
+            let Ok(record) = record else { return };
+            if put(&room, &record).await.is_ok() && handles.length() > 0 {
+                // A second time, because handles may be refused where the rest is not.
+                let _ = Reflect::set(&record, &"handles".into(), &handles);
+                let _ = put(&room, &record).await;
+            }
+        });
+    }
+
+    /// The record of this link's room, unless another tab serves it.
+    pub async fn find(link: &ShareLink) -> Option<Self> {
+        let room = link.room_id.to_text();
+        let record = remembered(&room).await.ok()??;
+        let field = |name: &str| Reflect::get(&record, &name.into()).ok();
+        let text = |name: &str| field(name)?.as_string();
+        let keys = OwnerKeys::from_pair(field("keys")?.unchecked_into()).await.ok()?;
+        if keys.link_key().await.ok()? != link.link_key || !claim(&room).await {
+            return None;
+        }
+        Some(Self {
+            link: link.clone(),
+            owner_token: text("token")?.parse().ok()?,
+            keys,
+            manifest: Manifest::from_json(&text("manifest")?).ok()?,
+            modified: Float64Array::new(&field("modified")?).to_vec(),
+            handles: field("handles")?.dyn_into().unwrap_or_default(),
+            password: text("password"),
+            expires_at: field("expires_at")?.as_f64()? as u64,
+        })
+    }
+
+    /// Forgets a room that was closed.
+    pub async fn forget(room_id: &RoomId) {
+        if let Ok(store) = store().await {
+            // A record that stays is swept once the room has expired.
+            let _ = store.delete(&room_id.to_text().into());
+        }
+    }
+}
+
+async fn put(room: &str, record: &Object) -> Result<(), Error> {
+    answer(&store().await?.put_with_key(record, &room.into())?).await.map(drop)
+}
+
+/// The file behind a kept handle, if the person lets this page read it again.
+pub async fn reopened(handle: &JsValue) -> Option<File> {
+    let mode = object(&[("mode", "read".into())]).ok()?;
+    let asking = handle.unchecked_ref::<KeptHandle>().request_permission(&mode).ok()?;
+    if JsFuture::from(asking).await.ok()? != "granted" {
+        return None;
+    }
+    let handle: &FileSystemFileHandle = handle.unchecked_ref();
+    JsFuture::from(handle.get_file()).await.ok()?.dyn_into().ok()
+}
+
+/// The record of one room. Those of expired rooms are removed by the way.
+async fn remembered(room: &str) -> Result<Option<JsValue>, Error> {
+    let all: Array = answer(&store().await?.get_all()?).await?.unchecked_into();
+    let now = JsValue::from_f64(Date::now() / 1000.0);
+    let store = store().await?;
+    let mut found = None;
+    for record in all.iter() {
+        let name = Reflect::get(&record, &"room".into())?;
+        if Reflect::get(&record, &"expires_at".into())?.lt(&now) {
+            store.delete(&name)?;
+        } else if name == room {
+            found = Some(record);
+        }
+    }
+    Ok(found)
+}
+
+/// The store in a transaction of its own, which ends when the caller awaits anything but its requests.
+async fn store() -> Result<IdbObjectStore, Error> {
+    let window = web_sys::window().ok_or(Error::NotAuthentic)?;
+    let request = window.indexed_db()?.ok_or(Error::NotAuthentic)?.open(DATABASE)?;
+    let new = request.clone();
+    let _upgrade = Listener::new(&request, "upgradeneeded", move |_: Event| {
+        if let Ok(database) = new.result() {
+            // If this fails, so does the transaction below.
+            let _ = database.unchecked_into::<IdbDatabase>().create_object_store(STORE);
+        }
+    });
+    let database: IdbDatabase = answer(&request).await?.unchecked_into();
+    let transaction =
+        database.transaction_with_str_and_mode(STORE, IdbTransactionMode::Readwrite)?;
+    let store = transaction.object_store(STORE);
+    // It closes when its transactions are done: no other is begun on it.
+    database.close();
+    Ok(store?)
+}
+
+async fn answer(request: &IdbRequest) -> Result<JsValue, Error> {
+    let done = Promise::new(&mut |resolve, reject| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+    });
+    JsFuture::from(done).await?;
+    Ok(request.result()?)
+}
+
+#[wasm_bindgen]
+extern "C" {
+    // web-sys holds these back as unstable, or lets a missing one end the module.
+    #[wasm_bindgen(catch, js_namespace = ["navigator", "locks"], js_name = request)]
+    fn request_lock(name: &str, options: &Object, granted: &Function) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = AbortSignal, js_name = timeout)]
+    fn abort_after(millis: u32) -> Result<JsValue, JsValue>;
+
+    type KeptHandle;
+    #[wasm_bindgen(method, catch, js_name = requestPermission)]
+    fn request_permission(this: &KeptHandle, mode: &Object) -> Result<Promise, JsValue>;
+}
+
+/// Whether no other tab serves the room; this one holds it then, until it closes. Without locks in this
+/// browser, every tab may.
+async fn claim(room: &str) -> bool {
+    let mut tell = None;
+    let granted = Promise::new(&mut |resolve, _| tell = Some(resolve));
+    let hold = Closure::once(move |_: JsValue| {
+        if let Some(tell) = tell {
+            // Calling a promise's own function cannot throw.
+            let _ = tell.call0(&JsValue::NULL);
+        }
+        // Never settled, so the lock is let go with the page.
+        Promise::new(&mut |_, _| {})
+    });
+    let options = abort_after(CLAIM_PATIENCE_MS)
+        .map_err(Error::from)
+        .and_then(|signal| object(&[("signal", signal)]))
+        .unwrap_or_default();
+    let Ok(request) = request_lock(room, &options, hold.as_ref().unchecked_ref()) else {
+        return true;
+    };
+    JsFuture::from(Promise::race(&Array::of2(&granted, &request))).await.is_ok()
+}
