@@ -3,6 +3,7 @@
 //! | island | page | does |
 //! |---|---|---|
 //! | [`share::Share`] | home | chooses files, then is the sender's room |
+//! | [`share::Return`] | room | is the sender's room again, in the browser that made it |
 //! | [`receive::Receive`] | room | lists what is offered, then shows the download |
 //!
 //! An island's first render in the browser must equal the server's, so whatever only a browser knows is asked

@@ -17,6 +17,14 @@ pub fn set_phase(phase: Phase) {
     }
 }
 
+/// Publishes on the root element that this is the owner's page, where the style sheet hides the recipient's part.
+pub fn set_owner() {
+    if let Some(root) = document().document_element() {
+        // As above.
+        let _ = root.set_attribute("data-owner", "");
+    }
+}
+
 /// Titles the tab, so that progress shows from another one.
 pub fn set_title(what: &str) {
     document().set_title(&format!("{what} – {NAME}"));

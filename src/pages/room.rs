@@ -8,6 +8,7 @@ use super::{UnlockProblem, set_status};
 use crate::api::ApiError;
 use crate::components::format;
 use crate::islands::receive::Receive;
+use crate::islands::share::Return;
 use crate::protocol::limits;
 use crate::protocol::rooms::{MediaKind, RoomSummary};
 use crate::server::rooms;
@@ -48,6 +49,8 @@ fn Room(room: RoomSummary) -> impl IntoView {
         } else {
             view! { <Receive file_count=room.file_count /> }.into_any()
         }}
+        // Last, where the style sheet expects it.
+        <Return />
     }
 }
 

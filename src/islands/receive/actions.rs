@@ -95,6 +95,7 @@ fn Done(download: Download) -> impl IntoView {
             format!("Saved as “{name}”. Look among your browser's downloads.")
         }
         Some(Saved::Folder(name)) => format!("Saved in the folder “{name}”."),
+        Some(Saved::Earlier) => "Saved on an earlier visit.".to_owned(),
         None => String::new(),
     };
     let save = move |event: leptos::ev::MouseEvent| {

@@ -99,6 +99,12 @@ fn row(
         </bdi>
     };
     let started = when(move || matches!(stage.get(), Stage::Running | Stage::Done));
+    // An earlier visit may have left it out, which is known only once its store is open.
+    let chosen = when(move || {
+        download.files.with(|files| {
+            files.as_ref().and_then(|files| files.get(index)).is_some_and(|file| file.wanted)
+        })
+    });
     let gone = Memo::new(move |_| {
         download.status.with(|status| status.gone_files.iter().any(|gone| *gone as usize == index))
     });
@@ -107,7 +113,7 @@ fn row(
             <input
                 id=id.clone()
                 type="checkbox"
-                checked=file.wanted
+                prop:checked=chosen
                 disabled=started
                 on:change=move |event| {
                     let wanted = event_target_checked(&event);

@@ -5,6 +5,7 @@
 
 mod actions;
 mod files;
+mod helping;
 mod progress;
 
 use std::cell::Cell;
@@ -15,6 +16,7 @@ use leptos::prelude::*;
 
 use self::actions::Actions;
 use self::files::Files;
+use self::helping::Helping;
 use self::progress::Progress;
 use super::held::Held;
 use super::page;
@@ -32,6 +34,8 @@ struct Download {
     status: RwSignal<DownloadStatus>,
     saved: RwSignal<Option<Saved>>,
     saving: RwSignal<Option<u8>>,
+    checking: RwSignal<Option<u8>>,
+    helps: RwSignal<bool>,
     in_memory: RwSignal<bool>,
     can_choose_folder: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
@@ -74,6 +78,8 @@ impl Download {
             status: RwSignal::new(DownloadStatus::default()),
             saved: RwSignal::new(None),
             saving: RwSignal::new(None),
+            checking: RwSignal::new(None),
+            helps: RwSignal::new(false),
             in_memory: RwSignal::new(false),
             can_choose_folder: RwSignal::new(false),
             problem: RwSignal::new(None),
@@ -91,6 +97,8 @@ impl Download {
         }
         page::set_if_new(self.saved, view.saved);
         page::set_if_new(self.saving, view.saving);
+        page::set_if_new(self.checking, view.checking);
+        page::set_if_new(self.helps, view.helps);
         page::set_if_new(self.in_memory, view.in_memory);
         page::set_if_new(self.can_choose_folder, view.can_choose_folder);
         page::set_if_new(self.problem, view.problem);
@@ -129,6 +137,7 @@ pub fn Receive(
                             <Notices download=download />
                             <Progress download=download phase=phase stage=stage />
                             <Actions download=download phase=phase stage=stage />
+                            <Helping download=download stage=stage />
                         </section>
                     }
                 })

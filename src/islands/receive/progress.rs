@@ -98,8 +98,8 @@ fn Numbers(download: Download, phase: Memo<Phase>) -> impl IntoView {
     });
     let held_up = move || match phase.get() {
         Phase::Waiting if alone.get() => Some(
-            "The sender is not here now. Keep this page open: the download starts by itself when \
-             they are back.",
+            "Nobody who has the files is here now. Keep this page open: the download starts by \
+             itself when someone is back.",
         ),
         Phase::Waiting => Some("Keep this page open: the download starts by itself."),
         Phase::Reconnecting => {
@@ -107,8 +107,11 @@ fn Numbers(download: Download, phase: Memo<Phase>) -> impl IntoView {
         }
         _ => None,
     };
-    let saving =
-        move || download.saving.get().map(|per_cent| format!("Saving: {per_cent} % written"));
+    let working = move || match (download.checking.get(), download.saving.get()) {
+        (Some(per_cent), _) => Some(format!("Checking what is already here: {per_cent} %")),
+        (_, Some(per_cent)) => Some(format!("Saving: {per_cent} % written")),
+        _ => None,
+    };
     let pace = move || match download.saving.get() {
         Some(_) => String::new(),
         None => status.with(pace),
@@ -120,7 +123,7 @@ fn Numbers(download: Download, phase: Memo<Phase>) -> impl IntoView {
             <span>{text(move || status.with(amount))}</span>
             <span>{text(pace)}</span>
         </p>
-        {slot(move || paragraph("hint", saving()))}
+        {slot(move || paragraph("hint", working()))}
         {slot(move || paragraph("hint", held_up().map(str::to_owned)))}
     }
 }

@@ -51,7 +51,7 @@ pub fn Chooser(
 
 /// The region that takes drops, with both inputs.
 #[component]
-fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
+pub fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
     let over = RwSignal::new(false);
     let files = NodeRef::<Input>::new();
     let folder = NodeRef::<Input>::new();

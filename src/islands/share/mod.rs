@@ -1,6 +1,8 @@
-//! The home page: choose files, create a link, then be the sender's room, without leaving the page.
+//! The home page: choose files, create a link, then be the sender's room, without leaving the page; and that room
+//! again, after a reload.
 
 mod chooser;
+mod coming_back;
 mod recipients;
 mod room;
 mod stop;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 
 use leptos::html::H1;
 use leptos::prelude::*;
+
+pub use self::coming_back::Return;
 
 use self::chooser::Chooser;
 use self::room::SenderRoom;
@@ -57,10 +61,16 @@ struct Handles {
     share: Held<transfer::Share>,
 }
 
+impl Handles {
+    fn empty() -> Self {
+        Self { selection: Held::empty(), share: Held::empty() }
+    }
+}
+
 /// Chooses files and shares them.
 #[island]
 pub fn Share() -> impl IntoView {
-    let handles = Handles { selection: Held::empty(), share: Held::empty() };
+    let handles = Handles::empty();
     let chosen = Chosen::new();
     let sharing = RwSignal::new(ShareView::default());
     let started = RwSignal::new(false);
@@ -111,6 +121,8 @@ fn title(in_room: bool, sharing: RwSignal<ShareView>) -> &'static str {
         "Send files straight to another browser"
     } else if sharing.with(|view| view.ended.is_some()) {
         "Sharing has ended"
+    } else if sharing.with(|view| view.asked.is_some()) {
+        "This is your room"
     } else {
         "Your link is ready"
     }
@@ -124,12 +136,13 @@ fn downloading(view: &ShareView) -> usize {
 /// Tells the tab's title how it goes, and takes readers to the new heading when the screen changes.
 fn keep_page_in_step(sharing: RwSignal<ShareView>, in_room: Memo<bool>, heading: NodeRef<H1>) {
     let over = Memo::new(move |_| sharing.with(|view| view.ended.is_some()));
+    let asked = Memo::new(move |_| sharing.with(|view| view.asked.is_some()));
     let active = Memo::new(move |_| sharing.with(downloading));
     let before = Cell::new((false, false));
     watch(move || {
         let now = (in_room.get(), over.get());
-        if before.replace(now) != now
-            && let Some(heading) = heading.get_untracked()
+        if let Some(heading) = heading.get()
+            && before.replace(now) != now
         {
             page::focus(&heading);
         }
@@ -140,6 +153,7 @@ fn keep_page_in_step(sharing: RwSignal<ShareView>, in_room: Memo<bool>, heading:
         }
         match (over.get(), active.get()) {
             (true, _) => page::set_title("Sharing has ended"),
+            (false, _) if asked.get() => page::set_title("Not sharing yet"),
             (false, 0) => page::set_title("Sharing"),
             (false, active) => page::set_title(&format!("{active} downloading")),
         }

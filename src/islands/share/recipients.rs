@@ -93,6 +93,7 @@ fn doing(one: &Recipient) -> String {
         MemberPhase::Waiting => "waiting".to_owned(),
         MemberPhase::Downloading => format!("downloading {} %", one.percent()),
         MemberPhase::Paused => format!("paused at {} %", one.percent()),
+        MemberPhase::Complete if one.helps => "complete, helping others".to_owned(),
         MemberPhase::Complete => "complete".to_owned(),
         MemberPhase::Away => "away".to_owned(),
     }
@@ -128,6 +129,7 @@ mod tests {
             wanted_bytes,
             bytes_per_second: 2_500_000,
             path: PathKind::Relayed,
+            helps: false,
         }
     }
 
@@ -142,6 +144,13 @@ mod tests {
     #[test]
     fn whoever_is_done_has_no_speed() {
         assert_eq!(travel(&recipient(MemberPhase::Complete, 100, 100)), "relayed");
+    }
+
+    #[test]
+    fn whoever_stays_to_help_is_named_for_it() {
+        let done = recipient(MemberPhase::Complete, 100, 100);
+        assert_eq!(doing(&done), "complete");
+        assert_eq!(doing(&Recipient { helps: true, ..done }), "complete, helping others");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::js_sys::{Date, Function, Object, Reflect};
 
+use super::coming_back::ChooseAgain;
 use super::recipients::Recipients;
 use super::stop::Stop;
 use super::{Chosen, Handles};
@@ -42,19 +43,37 @@ fn Ended(reason: String) -> impl IntoView {
 #[component]
 fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> impl IntoView {
     let problem = Memo::new(move |_| sharing.with(|view| view.problem.clone()));
+    let asked = Memo::new(move |_| sharing.with(|view| view.asked.is_some()));
     let what = move || {
-        let files = chosen.files.with(|files| files.len());
-        format!("{}, {}", format::files(files), format::size(chosen.total_bytes.get()))
+        sharing.with(|view| {
+            let bytes = view.files.iter().map(|file| file.bytes).sum();
+            format!("{}, {}", format::files(view.files.len()), format::size(bytes))
+        })
     };
     view! {
         <p class="lead">
             {text(what)} ". Send the link to whoever should have it; the link is the key, so send it to nobody else."
         </p>
         <Problem text=problem />
-        <GoneFiles sharing=sharing chosen=chosen />
+        <GoneFiles sharing=sharing />
+        {slot(move || {
+            asked
+                .get()
+                .then(|| later(move || view! { <ChooseAgain handles=handles sharing=sharing chosen=chosen /> }))
+        })}
         <Link sharing=sharing />
-        <Copies sharing=sharing />
-        <Recipients handles=handles sharing=sharing />
+        // Nobody knows before the room is joined.
+        {slot(move || {
+            (!asked.get())
+                .then(|| {
+                    later(move || {
+                        view! {
+                            <Copies sharing=sharing />
+                            <Recipients handles=handles sharing=sharing />
+                        }
+                    })
+                })
+        })}
         <Stop handles=handles sharing=sharing />
     }
 }
@@ -161,21 +180,28 @@ fn Copies(sharing: RwSignal<ShareView>) -> impl IntoView {
     }
 }
 
+/// "“a.txt” and 2 other files".
+pub fn others(first: &str, others: usize) -> String {
+    match others {
+        0 => format!("“{first}”"),
+        others => {
+            format!("“{first}” and {}", format::count(others as u64, "other file", "other files"))
+        }
+    }
+}
+
 /// Names the files that can no longer be sent.
 #[component]
-fn GoneFiles(sharing: RwSignal<ShareView>, chosen: Chosen) -> impl IntoView {
+fn GoneFiles(sharing: RwSignal<ShareView>) -> impl IntoView {
     let gone = Memo::new(move |_| sharing.with(|view| view.status.gone_files.clone()));
     let text = Signal::derive(move || {
         let first = *gone.get().first()?;
-        let name = chosen.files.with(|files| {
-            files.get(first as usize).map(|file| file.path.clone()).unwrap_or_default()
+        let names = sharing.with(|view| {
+            let name = view.files.get(first as usize).map(|file| file.path.as_str());
+            others(name.unwrap_or_default(), gone.get().len() - 1)
         });
-        let others = match gone.get().len() - 1 {
-            0 => String::new(),
-            others => format!(" and {}", format::count(others as u64, "other file", "other files")),
-        };
         Some(format!(
-            "“{name}”{others} changed or vanished on your disk, so it is not sent any more. \
+            "{names} changed or vanished on your disk, so it is not sent any more. \
              Share it again to send it as it is now."
         ))
     });

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{Handles, downloading};
 use crate::components::format;
-use crate::components::later::{later, slot, text};
+use crate::components::later::{later, slot, text, when};
 use crate::islands::page;
 use crate::transfer::{Share, ShareView};
 
@@ -13,6 +13,7 @@ use crate::transfer::{Share, ShareView};
 #[component]
 pub fn Stop(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
     let paused = Memo::new(move |_| sharing.with(|view| view.status.paused));
+    let asked = Memo::new(move |_| sharing.with(|view| view.asked.is_some()));
     let active = Memo::new(move |_| sharing.with(downloading));
     let asking = RwSignal::new(false);
     let stop_button = NodeRef::<Button>::new();
@@ -32,6 +33,7 @@ pub fn Stop(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
             <button
                 type="button"
                 class="button"
+                disabled=when(move || asked.get())
                 on:click=move |_| handles.share.with(|share| share.set_paused(!paused.get_untracked()))
             >
                 {text(move || if paused.get() { "Resume sharing" } else { "Pause sharing" }.to_owned())}
