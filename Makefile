@@ -1,6 +1,6 @@
 # Everything is done by cargo xtask; these are its short names.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test lint bench-transfer bench-large bench-table cargo
+.PHONY: help run dev build test lint bench-transfer bench-large bench-table bench-sim bench-swarm cargo
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -28,6 +28,12 @@ bench-large: cargo ## 2 GiB, and 10,000 files: time and memory
 
 bench-table: cargo ## the table of sizes and recipients of the 2016 report
 	@cargo xtask bench table_2016
+
+bench-sim: cargo ## every topology on virtual links, and docs/seed_pool.svg; ARGS="--peers 8 --size 64" for less
+	@cargo xtask simulate $(or $(ARGS),--plot docs/seed_pool.svg)
+
+bench-swarm: cargo ## swarm against direct in real browsers, the owner's upload capped; needs network namespaces
+	@cargo xtask bench seed_pool
 
 cargo:
 	@command -v cargo >/dev/null || { \

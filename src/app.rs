@@ -35,7 +35,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 <link rel="apple-touch-icon" href="/icon-180.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
-                <HydrationScripts options=options islands=true />
+                <HydrationScripts options=bundle(options) islands=true />
                 <MetaTags />
             </head>
             <body>
@@ -80,6 +80,15 @@ fn App() -> impl IntoView {
             </p>
         </footer>
     }
+}
+
+/// A room's page has all islands; any other gets along with the bundle of the home page, which is smaller.
+fn bundle(mut options: LeptosOptions) -> LeptosOptions {
+    let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned());
+    if path.is_some_and(|path| !path.starts_with("/room/")) {
+        options.output_name = assets::HOME_BUNDLE.into();
+    }
+    options
 }
 
 /// Sends the page's content security policy along. No nonce means that no page is being answered: Leptos

@@ -14,9 +14,11 @@ use crate::{site, tools};
 /// Where Playwright leaves its figures.
 const PLAYWRIGHT_RESULTS: &str = "end2end/results/results.json";
 
-/// All that a first visit to the home page may cost on the wire, without its HTML, which Playwright measures too. The
-/// aim is 246,000 and this is above it: it is what there is, so that it can only shrink.
-const SITE_BUDGET: u64 = 264_000;
+/// All that a first visit to the home page may cost on the wire, without its HTML, which Playwright measures too:
+/// 250 kB together.
+const HOME_BUDGET: u64 = 246_000;
+/// The same for a room's page, which holds both sides.
+const ROOM_BUDGET: u64 = 300_000;
 
 /// Everything, or one half of it.
 pub fn test(arguments: &[String]) -> Result<ExitCode> {
@@ -74,14 +76,32 @@ pub fn bench(arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The simulator's table, or whatever the arguments ask of it.
+pub fn simulate(arguments: &[String]) -> Result<ExitCode> {
+    let mut cargo = tools::cargo();
+    cargo.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "transfer4me",
+        "--no-default-features",
+    ]);
+    cargo.args(["--features", "sim", "--example", "sim_report", "--"]).args(arguments);
+    let status = tools::status(&mut cargo)?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn lints(report: &mut Report) {
     // The macro that embeds the site wants the folder, even where nothing was built yet.
     report.step("site folder", || Ok(std::fs::create_dir_all(site::folder())?));
     report.step("formatting", || {
         tools::require(tools::cargo().args(["fmt", "--all", "--check"]), "accept the formatting")
     });
-    let rings: [(&str, &[&str]); 4] = [
-        ("pure", &["--package", "transfer4me", "--no-default-features", "--all-targets"]),
+    let pure = ["--package", "transfer4me", "--no-default-features", "--all-targets"];
+    let rings: [(&str, &[&str]); 5] = [
+        ("pure", &pure),
+        ("simulator", &[&pure[..], &["--features", "sim"]].concat()),
         ("server", &["--package", "transfer4me", "--features", "ssr", "--all-targets"]),
         ("browser", &BROWSER_LIBRARY),
         ("xtask", &["--package", "xtask"]),
@@ -94,7 +114,7 @@ fn lints(report: &mut Report) {
         });
     }
     let documented: [(&str, &[&str]); 2] = [
-        ("server", &["--package", "transfer4me", "--features", "ssr"]),
+        ("server and simulator", &["--package", "transfer4me", "--features", "ssr,sim"]),
         ("browser", &BROWSER_LIBRARY),
     ];
     for (ring, arguments) in documented {
@@ -140,21 +160,27 @@ fn feature_gates() -> Result<()> {
 
 /// Anything imported from elsewhere than our own JavaScript is native code that leaked in, and fails in the browser.
 fn wasm_imports() -> Result<()> {
-    let wasm = site::folder().join("pkg/transfer4me.wasm");
-    tools::require(tools::node_script("wasm_imports.mjs").arg(wasm), "accept the wasm's imports")
+    for name in ["transfer4me", "home"] {
+        let wasm = site::folder().join(format!("pkg/{name}.wasm"));
+        let mut script = tools::node_script("wasm_imports.mjs");
+        tools::require(script.arg(wasm), "accept the wasm's imports")?;
+    }
+    Ok(())
 }
 
 fn site_budget() -> Result<()> {
     let package = site::folder().join("pkg");
-    let mut total = 0;
-    for name in ["transfer4me.js.br", "transfer4me.wasm.br", "main.css.br"] {
-        let size = std::fs::metadata(package.join(name)).with_context(|| name.to_owned())?.len();
-        println!("{size:>9} {name}");
-        total += size;
-    }
-    println!("{total:>9} of {SITE_BUDGET}");
-    if total > SITE_BUDGET {
-        bail!("the site is {} bytes over its budget", total - SITE_BUDGET);
+    for (bundle, budget) in [("home", HOME_BUDGET), ("transfer4me", ROOM_BUDGET)] {
+        let mut total = 0;
+        for name in [format!("{bundle}.js.br"), format!("{bundle}.wasm.br"), "main.css.br".into()] {
+            let size = std::fs::metadata(package.join(&name)).context(name.clone())?.len();
+            println!("{size:>9} {name}");
+            total += size;
+        }
+        println!("{total:>9} of {budget}");
+        if total > budget {
+            bail!("{bundle} is {} bytes over its budget", total - budget);
+        }
     }
     Ok(())
 }
@@ -165,7 +191,7 @@ fn type_check() -> Result<()> {
 }
 
 fn rust_tests(report: &mut Report) {
-    for (ring, features) in [("pure", ""), ("server", "ssr")] {
+    for (ring, features) in [("pure", "sim"), ("server", "ssr")] {
         let mut cargo = tools::cargo();
         cargo.args(["test", "--package", "transfer4me", "--no-default-features", "--no-fail-fast"]);
         cargo.args(["--features", features]);

@@ -22,6 +22,8 @@ cargo xtask test [--rust | --end2end] [ARGUMENTS OF PLAYWRIGHT]
                                           every check and test, or only one half
 cargo xtask lint                          formatting, lints, documentation
 cargo xtask bench SPEC                    one Playwright spec of the `bench` project, for example bench_table
+cargo xtask simulate [--peers 8,64] [--size MIB] [--topology NAMES] [--scenario NAME] [--seed N] [--plot FILE]
+                                          the seed pool on virtual links
 
 --dev builds fast and runs slower; without it everything is optimised and compressed.";
 
@@ -55,6 +57,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "test" => checks::test(rest),
         "lint" => checks::lint(),
         "bench" => checks::bench(rest),
+        "simulate" => checks::simulate(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)

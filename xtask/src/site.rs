@@ -12,7 +12,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::build::Mode;
 use crate::tools;
-use crate::wasm::{self, OUTPUT_NAME};
+use crate::wasm::{self, HOME_NAME, OUTPUT_NAME};
 
 /// Endings of files that are worth compressing.
 const COMPRESSIBLE: [&str; 8] = ["css", "html", "js", "json", "svg", "txt", "wasm", "webmanifest"];
@@ -37,7 +37,9 @@ pub fn build(mode: Mode) -> Result<()> {
     fs::create_dir_all(stage.join("pkg")).context("could not make the staging folder")?;
 
     let mut expected = BTreeSet::new();
-    bind(mode, &wasm, &work, &stage, &mut expected)?;
+    for (name, wasm) in [(OUTPUT_NAME, &wasm.whole), (HOME_NAME, &wasm.home)] {
+        bind(mode, name, wasm, &work.join(name), &stage, &mut expected)?;
+    }
     style(mode, &stage, &mut expected)?;
     public(&stage, &mut expected)?;
     if mode == Mode::Release {
@@ -50,6 +52,7 @@ pub fn build(mode: Mode) -> Result<()> {
 /// Writes the JavaScript around the wasm, and shrinks both for a release.
 fn bind(
     mode: Mode,
+    name: &str,
     wasm: &Path,
     work: &Path,
     stage: &Path,
@@ -72,7 +75,7 @@ fn bind(
     // Leptos names the wasm itself, and the worker is handed the compiled module: no built-in path is ever used.
     Bindgen::new()
         .input_path(wasm)
-        .out_name(OUTPUT_NAME)
+        .out_name(name)
         .web(true)?
         .typescript(false)
         .omit_default_module_path(true)
@@ -81,17 +84,17 @@ fn bind(
         .generate(&raw)
         .context("wasm-bindgen could not read the wasm")?;
 
-    let bound = raw.join(format!("{OUTPUT_NAME}_bg.wasm"));
-    let wasm_out = finished.join(format!("{OUTPUT_NAME}.wasm"));
-    let script = raw.join(format!("{OUTPUT_NAME}.js"));
-    let script_out = finished.join(format!("{OUTPUT_NAME}.js"));
+    let bound = raw.join(format!("{name}_bg.wasm"));
+    let wasm_out = finished.join(format!("{name}.wasm"));
+    let script = raw.join(format!("{name}.js"));
+    let script_out = finished.join(format!("{name}.js"));
     match mode {
         Mode::Dev => {
             fs::copy(&bound, &wasm_out)?;
             fs::copy(&script, &script_out)?;
         }
         Mode::Release => {
-            println!("Shrinking the wasm");
+            println!("Shrinking {name}.wasm");
             let mut optimiser = tools::node_program("binaryen/bin/wasm-opt");
             optimiser.args(WASM_OPT_FLAGS).arg(&bound).arg("-o").arg(&wasm_out);
             tools::require(&mut optimiser, "shrink the wasm")?;

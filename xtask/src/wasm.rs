@@ -14,6 +14,8 @@ use crate::tools;
 
 /// The name that Leptos asks for when `LEPTOS_OUTPUT_NAME` is set: `/pkg/transfer4me.js` and `/pkg/transfer4me.wasm`.
 pub const OUTPUT_NAME: &str = "transfer4me";
+/// The same for what the home page needs alone; see `bin/two_links.rs`.
+pub const HOME_NAME: &str = "home";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -41,37 +43,66 @@ pub fn prepare() -> Result<()> {
     bail!("the toolchain cannot compile for browsers yet: run `rustup target add {TARGET}`");
 }
 
-/// Compiles and tells where the result is.
-pub fn compile(mode: Mode) -> Result<PathBuf> {
+/// What was compiled.
+pub struct Compiled {
+    /// Everything.
+    pub whole: PathBuf,
+    /// What the home page needs.
+    pub home: PathBuf,
+}
+
+/// Compiles and tells where the results are.
+pub fn compile(mode: Mode) -> Result<Compiled> {
     let profile = match mode {
         Mode::Dev => "wasm-dev",
         Mode::Release => "wasm-release",
     };
     // A folder of its own: another compiler or other flags in the common one would make cargo look at everything anew.
     let folder = tools::target().join("wasm");
+    let built = folder.join(TARGET).join(profile);
+    let compiled = Compiled {
+        whole: built.join(format!("{OUTPUT_NAME}.wasm")),
+        home: built.join("deps").join(format!("{HOME_NAME}.wasm")),
+    };
+    if !compiled.home.exists() && compiled.whole.exists() {
+        // Cargo would not link again only because the second output is missing.
+        let mut clean = tools::cargo();
+        clean.args(["clean", "--quiet", "--package", "transfer4me", "--target", TARGET]);
+        clean.args(["--profile", profile, "--target-dir"]).arg(&folder);
+        tools::require(&mut clean, "forget an earlier build")?;
+    }
     let mut cargo = cargo()?;
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", two_links()?);
     cargo.args(["build", "--package", "transfer4me", "--lib", "--target", TARGET]);
     cargo.args(["--no-default-features", "--features", "hydrate", "--profile", profile]);
     cargo.arg("--target-dir").arg(&folder);
     tools::require(&mut cargo, "build the wasm")?;
-    Ok(folder.join(TARGET).join(profile).join(format!("{OUTPUT_NAME}.wasm")))
+    Ok(compiled)
+}
+
+/// Builds the stand-in for the linker and tells where it is.
+fn two_links() -> Result<PathBuf> {
+    let mut cargo = tools::cargo();
+    cargo.args(["build", "--quiet", "--package", "xtask", "--bin", "two_links"]);
+    tools::require(&mut cargo, "build the linker's stand-in")?;
+    Ok(tools::target().join("debug/two_links"))
 }
 
 fn cargo() -> Result<Command> {
     let mut cargo = tools::cargo();
-    if toolchain_has_target() {
-        return Ok(cargo);
-    }
     let Some(linker) = linker() else {
         bail!("the toolchain has no linker for browsers: run `rustup target add {TARGET}`");
     };
+    cargo.env("T4M_WASM_LINKER", linker);
+    if toolchain_has_target() {
+        return Ok(cargo);
+    }
     cargo.args(["-Z", "build-std=std,panic_abort"]);
     cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTDOC", DEBIAN_RUSTDOC);
     // Building the standard library is not a stable feature; this is how distributions use such with a stable compiler.
     cargo.env("RUSTC_BOOTSTRAP", "1");
     // rustup's cargo exports the toolchain's own folder, which another compiler must not load its libraries from.
     cargo.env_remove("LD_LIBRARY_PATH");
-    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     Ok(cargo)
 }
 
