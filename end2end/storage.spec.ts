@@ -98,7 +98,7 @@ test("several files go into a folder that the person chooses", async ({
     },
   });
   await someone.page.getByRole("button", { name: "Download into a folder…" }).click();
-  await someone.expectPhase("complete");
+  await someone.expectPhase(/complete|seeding/);
   await expect(someone.page.getByText("chosen")).toBeVisible();
   const read = await someone.page.evaluate(async () => {
     const chosen = await (await navigator.storage.getDirectory()).getDirectoryHandle("chosen");

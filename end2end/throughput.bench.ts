@@ -65,7 +65,7 @@ async function downloadSeconds(recipient: Recipient, bytes: number): Promise<num
       const button = [...document.querySelectorAll("button")].find((b) => b.textContent?.trim() === "Download");
       button?.addEventListener("click", () => (times.began = performance.now()), { capture: true });
       new MutationObserver(() => {
-        if (root.dataset.phase === "complete") resolve((performance.now() - times.began) / 1000);
+        if (/complete|seeding/.test(root.dataset.phase ?? "")) resolve((performance.now() - times.began) / 1000);
       }).observe(root, { attributes: true, attributeFilter: ["data-phase"] });
     });
   });
