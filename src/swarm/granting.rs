@@ -3,7 +3,8 @@
 //! Whoever holds everything alone must send every piece once, and should send none twice while another was never
 //! sent: its uplink is what everyone waits for. So the owner of a `swarm` announces no bitfield. It grants pieces,
 //! a few at a time and different ones to each leech, by `have` (the super-seeding of BEP 16), and leaves it to them to
-//! pass these on. Only when nothing unsent is wanted does it grant what few hold.
+//! pass these on. Only when nothing unsent is wanted does it grant what few hold, and not to those who get more from
+//! others than from here: what two others hold they can have without costing this uplink anything.
 
 use std::time::Duration;
 
@@ -20,11 +21,23 @@ use crate::protocol::piece::{Layout, PieceIndex};
 /// Time after which what a leech does not fetch is granted to others as well.
 const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Time after which a leech that does well without is looked at again.
+const REST: Duration = Duration::from_millis(250);
+/// Time without a piece from others after which a leech does not do well any more.
+const OTHERS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What one leech was granted and does not hold yet.
 #[derive(Clone, Debug)]
 struct Granted {
     pieces: Bitfield,
     bytes: u64,
+    /// Bytes that it came to hold of late, granted or not; halved every second.
+    from_here: u64,
+    from_others: u64,
+    /// When it last came to hold something that it was not granted.
+    others_moved: Timestamp,
+    /// It does well without pieces for a second time until then.
+    rests: Timestamp,
     /// When it last came to hold something, or was granted something after nothing.
     moved: Timestamp,
     /// Nothing is left that it wants; remembered, because looking takes long.
@@ -61,10 +74,15 @@ impl Granting {
     pub fn held(&mut self, now: Timestamp, layout: &Layout, peer: PeerId, piece: PieceIndex) {
         self.sent.insert(piece);
         let Some(granted) = self.granted.get_mut(&peer) else { return };
+        let length = u64::from(layout.length_of(piece));
         if granted.pieces.remove(piece) {
-            granted.bytes -= u64::from(layout.length_of(piece));
+            granted.bytes -= length;
+            granted.from_here += length;
             granted.moved = now;
             self.outstanding.remove(piece);
+        } else {
+            granted.from_others += length;
+            granted.others_moved = now;
         }
     }
 
@@ -112,10 +130,12 @@ impl Granting {
         }
     }
 
-    /// Leeches that fetched nothing for a while keep what they were granted, but others get it as well.
+    /// Once a second: leeches that fetched nothing for a while keep what they were granted, but others get it as well.
     pub fn tick(&mut self, now: Timestamp, availability: &Availability) {
         let mut stuck = Vec::new();
         for (_, granted) in &mut self.granted {
+            granted.from_here /= 2;
+            granted.from_others /= 2;
             if granted.pieces.count() > 0 && now >= granted.moved + GRANT_TIMEOUT {
                 granted.moved = now;
                 stuck.extend(granted.pieces.iter());
@@ -146,6 +166,10 @@ impl Granting {
         let granted = self.granted.entry(peer).or_insert_with(|| Granted {
             pieces: Bitfield::none(pieces),
             bytes: 0,
+            from_here: 0,
+            from_others: 0,
+            others_moved: now,
+            rests: now,
             moved: now,
             exhausted: false,
         });
@@ -163,15 +187,27 @@ impl Granting {
         let unsent = (self.first_unsent..pieces)
             .map(PieceIndex)
             .find(|piece| !self.sent.contains(*piece) && fits(piece));
-        let next = unsent.or_else(|| {
-            (0..pieces)
-                .map(PieceIndex)
-                .filter(|piece| fits(piece) && !self.gone.contains(*piece))
-                .min_by_key(|piece| availability.of(*piece) + self.outstanding.of(*piece))
-        });
-        let Some(piece) = next else {
-            granted.exhausted = true;
-            return None;
+        let piece = match unsent {
+            Some(piece) => piece,
+            None if now < granted.rests => return None,
+            None => {
+                let held_by = |piece: &PieceIndex| availability.of(*piece);
+                let rarest = (0..pieces)
+                    .map(PieceIndex)
+                    .filter(|piece| fits(piece) && !self.gone.contains(*piece))
+                    .min_by_key(|piece| held_by(piece) + self.outstanding.of(*piece));
+                let Some(piece) = rarest else {
+                    granted.exhausted = true;
+                    return None;
+                };
+                let others_serve = now < granted.others_moved + OTHERS_TIMEOUT
+                    && granted.from_others > granted.from_here;
+                if held_by(&piece) >= 2 && others_serve {
+                    granted.rests = now + REST;
+                    return None;
+                }
+                piece
+            }
         };
         if granted.pieces.count() == 0 {
             granted.moved = now;

@@ -330,6 +330,29 @@ fn what_a_leech_took_away_is_granted_to_the_next() {
 }
 
 #[test]
+fn whoever_gets_more_from_others_is_granted_nothing_twice_until_they_stop() {
+    let mut script = Script::in_swarm(Role::Owner, &[64 * u64::from(PIECE)]);
+    let all = PeerMessage::Bitfield(Bitfield::all(64).to_wire());
+    for peer in [ONE, TWO] {
+        script.serves(peer);
+        script.gets_from(peer, &all);
+    }
+    script.news();
+    let three = PeerId(13);
+    script.serves(three);
+    let granted = granted_to(&script.sent(), three);
+    let others: Vec<u32> = (50..64).collect();
+    for piece in granted.iter().take(2).chain(&others) {
+        script.gets_from(three, &PeerMessage::Have(PieceIndex(*piece)));
+    }
+    assert_eq!(granted_to(&script.sent(), three).len(), 2, "one for each before others served it");
+    script.gets_from(three, &PeerMessage::Have(PieceIndex(granted[2])));
+    assert!(granted_to(&script.sent(), three).is_empty());
+    script.wait(seconds(3));
+    assert!(!granted_to(&script.sent(), three).is_empty());
+}
+
+#[test]
 fn a_leech_is_granted_only_what_it_wants() {
     let sizes = [u64::from(PIECE) * 2, u64::from(PIECE) * 2];
     let mut script = Script::in_swarm(Role::Owner, &sizes);
