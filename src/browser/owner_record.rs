@@ -25,8 +25,9 @@ use crate::protocol::manifest::Manifest;
 
 const DATABASE: &str = "transfer4me owner";
 const STORE: &str = "rooms";
-/// How long the lock of a page that was just left may take to come free.
-const CLAIM_PATIENCE_MS: u32 = 1500;
+/// How long the lock of a page that was just left may take to come free, on a busy machine. Beside a tab that
+/// serves, the page shows meanwhile what recipients see.
+const CLAIM_PATIENCE_MS: u32 = 10_000;
 
 /// A room that this browser made.
 pub struct OwnerRecord {

@@ -38,6 +38,8 @@ struct Inner {
     resumes: Cell<bool>,
     /// All that is wanted is stored, and may be on its way to the person's disk.
     complete: Cell<bool>,
+    /// The person pressed Pause, perhaps before there was anything that could pause.
+    paused: Cell<bool>,
     parcel: RefCell<Option<Parcel>>,
     folder: RefCell<Option<FileSystemDirectoryHandle>>,
     on_change: Box<dyn Fn(ReceiveView)>,
@@ -60,6 +62,7 @@ impl Receive {
             generation: Cell::new(0),
             resumes: Cell::new(false),
             complete: Cell::new(false),
+            paused: Cell::new(false),
             parcel: RefCell::default(),
             folder: RefCell::default(),
             on_change: Box::new(on_change),
@@ -117,12 +120,12 @@ impl Receive {
 
     /// Stops asking for more.
     pub fn pause(&self) {
-        self.0.post(Input::Paused(true));
+        self.0.pause(true);
     }
 
     /// Asks for more again.
     pub fn resume(&self) {
-        self.0.post(Input::Paused(false));
+        self.0.pause(false);
     }
 
     /// Gives up, leaves the room and forgets what was fetched.
@@ -163,6 +166,11 @@ impl Inner {
         (self.on_change)(view);
     }
 
+    fn pause(&self, paused: bool) {
+        self.paused.set(paused);
+        self.post(Input::Paused(paused));
+    }
+
     fn post(&self, input: Input) {
         if let Some(driver) = &*self.driver.borrow() {
             driver.post(input);
@@ -181,6 +189,7 @@ impl Inner {
     fn close(&self) {
         self.generation.set(self.generation.get() + 1);
         self.complete.set(false);
+        self.paused.set(false);
         self.parcel.replace(None);
         self.plan.replace(None);
         drop(self.driver.take());

@@ -231,6 +231,7 @@ impl Inner {
             inner.forget_if_over(failure);
         });
         self.driver.replace(Some(driver));
+        self.post(Input::Paused(self.paused.get()));
         self.post(Input::Started);
         Ok(())
     }
