@@ -8,10 +8,15 @@ use transfer4me::protocol::id::{JoinToken, OwnerToken, ResumeToken, RoomId};
 use transfer4me::protocol::rooms::Topology;
 use transfer4me::protocol::signalling::{
     ClientMessage, CloseReason, ErrorCode, Have, Join, MemberPhase, PathKind, Progress,
-    SealedSignal, ServerMessage,
+    SealedSignal, ServerMessage, Welcome,
 };
 
 use super::running::{Peer, Room, Running, Setup, random, start, start_with};
+
+/// Fetch from the owner.
+fn assigned_to(owner: &Welcome) -> ServerMessage {
+    ServerMessage::Assigned { peers: vec![owner.peer_id], owner: Some(owner.peer_id) }
+}
 
 fn sealed(text: &str) -> SealedSignal {
     SealedSignal(text.into())
@@ -53,7 +58,7 @@ async fn a_recipient_is_given_the_owner_and_signals_pass_between_them() {
     assert!(host.trickle_ice && host.ice_servers.is_empty() && !host.resumed);
 
     leech.say(&ClientMessage::Want).await;
-    assert_eq!(leech.hear().await, ServerMessage::Assigned { peers: vec![host.peer_id] });
+    assert_eq!(leech.hear().await, assigned_to(&host));
     assert_eq!(owner.hear().await, ServerMessage::Serve { peer: guest.peer_id });
     leech.say(&ClientMessage::Signal { to: host.peer_id, sealed: sealed("offer") }).await;
     let heard = owner.hear().await;
@@ -229,7 +234,7 @@ async fn names_and_links_outlive_the_server() {
     let (mut owner, host) = server.owner(&room).await;
     let (mut leech, guest) = server.recipient(&room).await;
     leech.say(&ClientMessage::Want).await;
-    assert_eq!(leech.hear().await, ServerMessage::Assigned { peers: vec![host.peer_id] });
+    assert_eq!(leech.hear().await, assigned_to(&host));
     assert_eq!(owner.hear().await, ServerMessage::Serve { peer: guest.peer_id });
 
     let server = server.crash().await;
@@ -320,7 +325,7 @@ async fn a_pool_of_one_slot_lets_one_in_after_the_other() {
         let (mut leech, _) = server.joined(&room, join).await;
         leech.say(&ClientMessage::Want).await;
         let expected = match ahead.checked_sub(1) {
-            None => ServerMessage::Assigned { peers: vec![host.peer_id] },
+            None => assigned_to(&host),
             Some(ahead) => ServerMessage::Waiting { ahead, seeds: 1 },
         };
         assert_eq!(leech.hear().await, expected);
@@ -334,7 +339,7 @@ async fn a_pool_of_one_slot_lets_one_in_after_the_other() {
             match next.hear().await {
                 ServerMessage::Waiting { .. } => {}
                 heard => {
-                    assert_eq!(heard, ServerMessage::Assigned { peers: vec![host.peer_id] });
+                    assert_eq!(heard, assigned_to(&host));
                     break;
                 }
             }
