@@ -97,6 +97,7 @@ test("all but one left out: that one comes as it is", async ({ folder, owner, re
 test("with everything left out there is nothing to download", async ({ folder, owner, recipient }) => {
   const files = await makeFiles(folder, { "a.bin": 10, "b.bin": 10 });
   const one = await recipient((await owner(paths(files))).link);
+  await expect(one.files).toHaveCount(2);
   for (const box of await one.page.getByRole("checkbox").all()) await box.uncheck();
   await expect(one.button("Download")).toBeDisabled();
 });
@@ -253,7 +254,8 @@ test("when the owner stops, recipients are told and the link is closed", async (
   await expect(late.page.getByRole("heading", { name: "This room is closed" })).toBeVisible();
 });
 
-test("a page that comes before the sender waits, and goes on by itself", async ({ folder, owner, recipient }) => {
+test("a page that comes before the sender waits, and goes on by itself", async ({ folder, owner, recipient, engine }) => {
+  test.skip(engine === "firefox", "Firefox keeps open sockets when it is told to be offline");
   const file = await makeFile(folder, "later.bin", 2 * MB);
   const sent = await owner([file.path]);
   // The sender's machine loses its network; the room stays.
