@@ -25,6 +25,7 @@ use crate::protocol::manifest::Manifest;
 
 const DATABASE: &str = "transfer4me owner";
 const STORE: &str = "rooms";
+const LOCK_PREFIX: &str = "transfer4me room ";
 /// How long the lock of a page that was just left may take to come free, on a busy machine. Beside a tab that
 /// serves, the page shows meanwhile what recipients see.
 const CLAIM_PATIENCE_MS: u32 = 10_000;
@@ -197,7 +198,9 @@ async fn claim(room: &str) -> bool {
         .map_err(Error::from)
         .and_then(|signal| object(&[("signal", signal)]))
         .unwrap_or_default();
-    let Ok(request) = request_lock(room, &options, hold.as_ref().unchecked_ref()) else {
+    // Prefixed, because names that begin with "-" are refused (Web Locks API, section 4.1), and one room in 64 does.
+    let name = format!("{LOCK_PREFIX}{room}");
+    let Ok(request) = request_lock(&name, &options, hold.as_ref().unchecked_ref()) else {
         return true;
     };
     JsFuture::from(Promise::race(&Array::of2(&granted, &request))).await.is_ok()
