@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -236,22 +235,51 @@ fn playwright(report: &mut Report, arguments: &[String]) {
         command.arg("test").args(arguments);
         command.env("T4M_BINARY", tools::target().join("debug/transfer4me"));
         let status = tools::status(&mut command)?;
-        let mut counts = playwright_counts(&results)?;
+        let text = std::fs::read_to_string(&results).context("Playwright left no results")?;
+        let results = serde_json::from_str(&text)?;
+        let mut failures = Vec::new();
+        playwright_failures(&results, &mut failures);
+        // Once more at the end, where whoever sees only the last lines of a long run finds them.
+        for failure in failures {
+            println!("\n{failure}");
+        }
+        let mut counts = playwright_counts(&results);
         counts.complete = status.success();
         Ok(counts)
     });
 }
 
-fn playwright_counts(results: &Path) -> Result<Counts> {
-    let text = std::fs::read_to_string(results).context("Playwright left no results")?;
-    let results: serde_json::Value = serde_json::from_str(&text)?;
+/// What each failed test said, out of the suites and specs that a JSON report nests.
+fn playwright_failures(node: &serde_json::Value, failures: &mut Vec<String>) {
+    let list =
+        |node: &serde_json::Value, name: &str| node[name].as_array().cloned().unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    for suite in list(node, "suites") {
+        playwright_failures(&suite, failures);
+    }
+    for spec in list(node, "specs") {
+        for test in list(&spec, "tests").iter().filter(|test| test["status"] == "unexpected") {
+            let errors = list(test, "results")
+                .iter()
+                .flat_map(|result| list(result, "errors"))
+                .collect::<Vec<_>>();
+            let said =
+                errors.iter().map(|error| text(&error["message"])).collect::<Vec<_>>().join("\n");
+            let (file, title, project) =
+                (text(&spec["file"]), text(&spec["title"]), text(&test["projectName"]));
+            failures.push(format!("{file}, {project}: {title}\n{said}"));
+        }
+    }
+}
+
+fn playwright_counts(results: &serde_json::Value) -> Counts {
     let number = |name: &str| results["stats"][name].as_u64().unwrap_or(0);
-    Ok(Counts {
+    Counts {
         passed: number("expected"),
         failed: number("unexpected") + number("flaky"),
         skipped: number("skipped"),
         complete: true,
-    })
+    }
 }
 
 /// What a test program reported.
