@@ -54,6 +54,25 @@ fn a_swarm_of_eight_is_close_to_the_bound_and_its_owner_sends_little_more_than_o
     }
 }
 
+/// All wait for the recipients' uplinks here, and the owner's could add a little; sending once is preferred.
+#[test]
+fn an_owner_sends_little_more_than_once_where_recipients_send_slower_than_it() {
+    let report = scenario::weaker_uplinks(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+    assert_at_most(&report, "time over the bound", report.over_bound(), 1.3);
+    assert_at_most(&report, "the owner's upload over the size", report.owner_upload, 1.2);
+}
+
+/// Waiting for others would take many times as long there.
+#[test]
+fn an_owner_sends_again_where_recipients_hardly_send() {
+    let report = scenario::weak_uplinks(&swarm(8, 64));
+    assert_sound(&report);
+    assert_eq!(report.complete, 8, "{report}");
+    assert_at_most(&report, "time over the bound", report.over_bound(), 2.5);
+}
+
 #[test]
 fn a_run_repeats_exactly() {
     let rows = [1, 1, 2]

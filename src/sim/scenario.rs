@@ -26,8 +26,10 @@ pub struct Parameters {
 pub type Scenario = fn(&Parameters) -> Report;
 
 /// Every scenario by its name.
-pub const ALL: [(&str, Scenario); 9] = [
+pub const ALL: [(&str, Scenario); 11] = [
     ("flash crowd", flash_crowd),
+    ("weaker uplinks", weaker_uplinks),
+    ("weak uplinks", weak_uplinks),
     ("seed leaves", seed_leaves),
     ("owner leaves", owner_leaves_at_one_copy),
     ("slow peer", slow_peer),
@@ -89,6 +91,20 @@ pub fn flash_crowd(parameters: &Parameters) -> Report {
     let mut world = parameters.world();
     crowd(&mut world, parameters, alike);
     run(world, parameters, "flash crowd")
+}
+
+/// Recipients send at two fifths of the owner's rate, so that their uplinks and not the owner's are what all wait for.
+pub fn weaker_uplinks(parameters: &Parameters) -> Report {
+    let mut world = parameters.world();
+    crowd(&mut world, parameters, |_| PeerSetting { up: 1_000_000, ..PeerSetting::default() });
+    run(world, parameters, "weaker uplinks")
+}
+
+/// Recipients send at a twentieth of the owner's rate, as some mobile networks do: most must come from the owner.
+pub fn weak_uplinks(parameters: &Parameters) -> Report {
+    let mut world = parameters.world();
+    crowd(&mut world, parameters, |_| PeerSetting { up: 125_000, ..PeerSetting::default() });
+    run(world, parameters, "weak uplinks")
 }
 
 /// One recipient has a faster line and leaves as soon as it is complete, while the others fetch from it; a second one

@@ -3,8 +3,8 @@
 //! Whoever holds everything alone must send every piece once, and should send none twice while another was never
 //! sent: its uplink is what everyone waits for. So the owner of a `swarm` announces no bitfield. It grants pieces,
 //! a few at a time and different ones to each leech, by `have` (the super-seeding of BEP 16), and leaves it to them to
-//! pass these on. Only when nothing unsent is wanted does it grant what few hold, and not to those who get more from
-//! others than from here: what two others hold they can have without costing this uplink anything.
+//! pass these on. Only when nothing unsent is wanted does it grant what few hold, and not while the leeches pass more
+//! on than this uplink could add: what is on its way among them they will have without it.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::availability::Availability;
 use super::bitfield::Bitfield;
 use super::remote_peer::RemotePeer;
 use super::request_pipeline::RequestPipeline;
+use super::throughput::Throughput;
 use crate::clock::Timestamp;
 use crate::protocol::id::PeerId;
 use crate::protocol::piece::{Layout, PieceIndex};
@@ -31,9 +32,8 @@ const OTHERS_TIMEOUT: Duration = Duration::from_secs(2);
 struct Granted {
     pieces: Bitfield,
     bytes: u64,
-    /// Bytes that it came to hold of late, granted or not; halved every second.
-    from_here: u64,
-    from_others: u64,
+    /// What it came to hold without having been granted it.
+    from_others: Throughput,
     /// When it last came to hold something that it was not granted.
     others_moved: Timestamp,
     /// It does well without pieces for a second time until then.
@@ -56,6 +56,10 @@ pub struct Granting {
     /// How many leeches were granted each piece and do not hold it yet.
     outstanding: Availability,
     granted: LiteMap<PeerId, Granted>,
+    /// Bytes a second that go out while nobody rests. Zero until it was measured.
+    uplink: u64,
+    /// Bytes a second that the leeches got from each other, at the last look.
+    passed_on: u64,
 }
 
 impl Granting {
@@ -67,6 +71,8 @@ impl Granting {
             gone: Bitfield::none(pieces),
             outstanding: Availability::new(pieces),
             granted: LiteMap::new(),
+            uplink: 0,
+            passed_on: 0,
         }
     }
 
@@ -77,11 +83,10 @@ impl Granting {
         let length = u64::from(layout.length_of(piece));
         if granted.pieces.remove(piece) {
             granted.bytes -= length;
-            granted.from_here += length;
             granted.moved = now;
             self.outstanding.remove(piece);
         } else {
-            granted.from_others += length;
+            granted.from_others.add(now, length);
             granted.others_moved = now;
         }
     }
@@ -131,11 +136,17 @@ impl Granting {
     }
 
     /// Once a second: leeches that fetched nothing for a while keep what they were granted, but others get it as well.
-    pub fn tick(&mut self, now: Timestamp, availability: &Availability) {
+    ///
+    /// `rate` is what is sent to all, in bytes a second.
+    pub fn tick(&mut self, now: Timestamp, rate: u64, availability: &Availability) {
+        let busy = |granted: &Granted| !granted.exhausted && now >= granted.rests;
+        if rate > 0 && self.granted.values().all(busy) {
+            self.uplink = if self.uplink == 0 { rate } else { self.uplink.midpoint(rate) };
+        }
+        let from_others = |granted: &Granted| granted.from_others.bytes_per_second(now);
+        self.passed_on = self.granted.values().map(from_others).sum();
         let mut stuck = Vec::new();
         for (_, granted) in &mut self.granted {
-            granted.from_here /= 2;
-            granted.from_others /= 2;
             if granted.pieces.count() > 0 && now >= granted.moved + GRANT_TIMEOUT {
                 granted.moved = now;
                 stuck.extend(granted.pieces.iter());
@@ -163,11 +174,12 @@ impl Granting {
         availability: &Availability,
     ) -> Option<PieceIndex> {
         let pieces = self.sent.length();
+        // Without a measured uplink nobody can tell whether to wait for others is better.
+        let all_do_well = self.uplink > 0 && self.passed_on >= self.uplink;
         let granted = self.granted.entry(peer).or_insert_with(|| Granted {
             pieces: Bitfield::none(pieces),
             bytes: 0,
-            from_here: 0,
-            from_others: 0,
+            from_others: Throughput::default(),
             others_moved: now,
             rests: now,
             moved: now,
@@ -191,18 +203,16 @@ impl Granting {
             Some(piece) => piece,
             None if now < granted.rests => return None,
             None => {
-                let held_by = |piece: &PieceIndex| availability.of(*piece);
                 let rarest = (0..pieces)
                     .map(PieceIndex)
                     .filter(|piece| fits(piece) && !self.gone.contains(*piece))
-                    .min_by_key(|piece| held_by(piece) + self.outstanding.of(*piece));
+                    .min_by_key(|piece| availability.of(*piece) + self.outstanding.of(*piece));
                 let Some(piece) = rarest else {
                     granted.exhausted = true;
                     return None;
                 };
-                let others_serve = now < granted.others_moved + OTHERS_TIMEOUT
-                    && granted.from_others > granted.from_here;
-                if held_by(&piece) >= 2 && others_serve {
+                let others_serve = all_do_well && now < granted.others_moved + OTHERS_TIMEOUT;
+                if others_serve {
                     granted.rests = now + REST;
                     return None;
                 }

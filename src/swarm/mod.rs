@@ -292,8 +292,8 @@ impl Swarm {
     fn tick(&mut self, now: Timestamp) {
         self.play_endgame(now);
         self.watch_for_starvation(now);
-        self.granting.tick(now, &self.availability);
         let (leeches, rate) = (self.leeches(), self.upload.sent.bytes_per_second(now));
+        self.granting.tick(now, rate, &self.availability);
         if self.slots.adapt(now, leeches, rate).is_some() {
             self.tell_slots();
         }

@@ -1,6 +1,7 @@
 //! One swarm and a script: what goes in by hand, and what comes out. Whole exchanges are in `tests/exchange`.
 //!
-//! `fetching` is a recipient's side, `serving` an owner's, `pool` several peers at once, `coming_back` the socket's.
+//! `fetching` is a recipient's side, `serving` an owner's, `granting` the initial seed's, `pool` several peers at once,
+//! `coming_back` the socket's.
 
 use super::status::Phase;
 use super::*;
@@ -9,8 +10,10 @@ use crate::protocol::signalling::{CloseReason, ErrorCode, Have, Welcome};
 
 mod coming_back;
 mod fetching;
+mod granting;
 mod pool;
 mod serving;
+mod several;
 
 const OTHER: PeerId = PeerId(7);
 const DESCRIPTION: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n\
