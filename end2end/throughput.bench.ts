@@ -1,12 +1,14 @@
 /**
  * What a transfer costs beyond the wire: ours (read, hashed, signed, sent, verified, stored) divided by a bare data
- * channel that pushes zeros between the same two browser processes in the same run.
+ * channel that pushes zeros between the same two browser processes in the same run. For Chromium also what processor time
+ * each took, which is what the rest is spent on where all of it runs on one machine.
  *
  * `T4M_BENCH_MIB` sets the size (1024), `T4M_BENCH_ROUNDS` the rounds (3), `T4M_BENCH_PAIRS` the pairs.
  */
 
 import type { Page } from "@playwright/test";
 import { Browsers, type Engine } from "./fixtures/browsers.ts";
+import { cpuSeconds, type CpuSeconds } from "./fixtures/cpu.ts";
 import { makeFile } from "./fixtures/files.ts";
 import { expect, test } from "./fixtures/index.ts";
 import { Owner, Recipient } from "./fixtures/room.ts";
@@ -26,18 +28,29 @@ for (const [sending, receiving] of PAIRS) {
     for (let round = 0; round < ROUNDS; round++) {
       const pages = [await openPage(here, sending), await openPage(there, receiving)] as const;
       for (const page of pages) await page.goto(server.url);
+      const spent = async () => {
+        if (sending !== "chromium" || receiving !== "chromium") return undefined;
+        return Promise.all([here, there].map(async (browsers) => cpuSeconds(await browsers.browser("chromium"))));
+      };
+      const start = await spent();
       const bare = await bareChannel(...pages, SIZE);
+      const afterBare = await spent();
       const owner = new Owner(pages[0], sending);
       await owner.chooseFiles.setInputFiles(file.path);
       const recipient = new Recipient(pages[1], receiving);
       await recipient.page.goto(await owner.share());
       await expect(recipient.button("Download")).toBeEnabled();
+      const beforeOurs = await spent();
       const ours = SIZE / (await downloadSeconds(recipient, SIZE)) / 1e6;
       rows.push({ bare, ours });
       console.log(
         `${sending} to ${receiving}, round ${round + 1}: bare ${bare.toFixed(1)} MB/s, ` +
           `ours ${ours.toFixed(1)} MB/s, ratio ${(ours / bare).toFixed(2)}`,
       );
+      const afterOurs = await spent();
+      if (start && afterBare && beforeOurs && afterOurs) {
+        console.log(`  processor seconds, bare: ${told(start, afterBare)}; ours: ${told(beforeOurs, afterOurs)}`);
+      }
       for (const page of pages) await page.context().close();
     }
     const ratios = rows.map(({ bare, ours }) => ours / bare).sort((a, b) => a - b);
@@ -48,6 +61,14 @@ for (const [sending, receiving] of PAIRS) {
     await here.close();
     await there.close();
   });
+}
+
+/** Seconds of both sides between two looks. */
+function told(before: CpuSeconds[], after: CpuSeconds[]): string {
+  const took = (side: number, kind: keyof CpuSeconds) => (after[side]![kind] - before[side]![kind]).toFixed(1);
+  return ["sender", "recipient"]
+    .map((name, side) => `${name}'s page ${took(side, "pages")} and its browser ${took(side, "rest")}`)
+    .join(", ");
 }
 
 async function openPage(browsers: Browsers, engine: Engine): Promise<Page> {

@@ -67,6 +67,8 @@ pub enum ClientMessage {
         /// Whom.
         peer: PeerId,
     },
+    /// Asks for a `pong`. Pages see neither the pings of WebSockets (RFC 6455, section 5.5.2) nor a network that is gone.
+    Ping,
     /// The peer goes for good.
     Leave,
 }
@@ -217,6 +219,8 @@ pub enum ServerMessage {
         /// Every member but the owner, oldest first.
         members: Vec<RosterEntry>,
     },
+    /// The answer to a `ping`.
+    Pong,
     /// The room is over for this peer; the socket closes.
     Closed {
         /// Why.

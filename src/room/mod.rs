@@ -148,6 +148,7 @@ impl Room {
                 self.drop_member(peer);
             }
             ClientMessage::Want => self.want(peer),
+            ClientMessage::Ping => self.send(peer, ServerMessage::Pong),
             ClientMessage::Signal { to, sealed } => self.relay(peer, to, sealed),
             ClientMessage::Slots { offered } => {
                 if let Some(member) = self.members.get_mut(peer) {

@@ -215,7 +215,11 @@ impl Swarm {
             Reason::Done => {}
             // The server knows; it assigns another by itself.
             Reason::Revoked | Reason::BadPiece => {}
-            Reason::Lost | Reason::Misbehaved => self.tell_link_lost(peer),
+            Reason::Misbehaved => self.tell_link_lost(peer),
+            Reason::Lost => {
+                self.tell_link_lost(peer);
+                self.membership.doubt(now, &mut self.outputs);
+            }
         }
         if !remote.provider || self.complete {
             return;
@@ -252,6 +256,7 @@ impl Swarm {
         }
         // Told again when the machine is back on a network: the first attempt may have found none.
         remote.path_lost.get_or_insert(now + RESTART_TIMEOUT);
+        self.membership.doubt(now, &mut self.outputs);
         if remote.offerer {
             remote.candidates = 0;
             self.outputs.push_back(Output::RestartIce { peer, lane: 0 });

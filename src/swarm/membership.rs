@@ -15,16 +15,24 @@ use crate::protocol::signalling::{CloseReason, ErrorCode, Welcome};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// Silence after which the server is asked whether it is there.
+const QUIET: Duration = Duration::from_secs(25);
+/// Time for its answer. Without one the socket is given up, whatever the browser thinks of it.
+const PONG_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for a socket to open and for `welcome`.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Where the page stands with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// No socket is wanted.
     Outside,
-    /// The socket is being opened, or `welcome` is awaited.
-    Joining,
-    /// `welcome` came.
-    Joined,
+    /// The socket is being opened, or `welcome` is awaited; no longer than until then.
+    Joining { until: Timestamp },
+    /// `welcome` came. The server is asked whether it is there then.
+    Joined { quiet: Timestamp },
+    /// It was asked, and has until then to say anything.
+    Doubted { until: Timestamp },
     /// The socket was lost; open it again then.
     Away { until: Timestamp },
 }
@@ -45,33 +53,60 @@ impl Membership {
 
     /// Whether the server can be told something.
     pub fn is_joined(&self) -> bool {
-        self.state == State::Joined
+        matches!(self.state, State::Joined { .. } | State::Doubted { .. })
     }
 
     /// Whether the socket was lost and is to be opened again.
     pub fn is_away(&self) -> bool {
         matches!(self.state, State::Away { .. })
-            || (self.state == State::Joining && self.failures > 0)
+            || (matches!(self.state, State::Joining { .. }) && self.failures > 0)
     }
 
     /// Opens the socket.
-    pub fn open(&mut self, outputs: &mut VecDeque<Output>) {
-        self.state = State::Joining;
+    pub fn open(&mut self, now: Timestamp, outputs: &mut VecDeque<Output>) {
+        self.state = State::Joining { until: now + JOIN_TIMEOUT };
         outputs.push_back(Output::OpenSocket);
     }
 
     /// When to look again.
     pub fn timeout(&self) -> Option<Timestamp> {
         match self.state {
-            State::Away { until } => Some(until),
-            _ => None,
+            State::Outside => None,
+            State::Joined { quiet } => Some(quiet),
+            State::Joining { until } | State::Doubted { until } | State::Away { until } => Some(until),
         }
     }
 
-    /// Opens the socket again if it is time.
-    pub fn handle_timeout(&mut self, now: Timestamp, outputs: &mut VecDeque<Output>) {
-        if matches!(self.state, State::Away { until } if now >= until) {
-            self.open(outputs);
+    /// Opens the socket again if it is time, and gives up one that nothing comes from.
+    pub fn handle_timeout(
+        &mut self,
+        now: Timestamp,
+        random: &mut Random,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        match self.state {
+            State::Away { until } if now >= until => self.open(now, outputs),
+            State::Joined { quiet } if now >= quiet => self.doubt(now, outputs),
+            State::Joining { until } | State::Doubted { until } if now >= until => {
+                outputs.push_back(Output::CloseSocket);
+                self.lost(now, random);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks whether the server is there, when something else is lost: it may be the network.
+    pub fn doubt(&mut self, now: Timestamp, outputs: &mut VecDeque<Output>) {
+        if matches!(self.state, State::Joined { .. }) {
+            self.state = State::Doubted { until: now + PONG_TIMEOUT };
+            outputs.push_back(Output::Tell(ClientMessage::Ping));
+        }
+    }
+
+    /// The server said something.
+    fn heard(&mut self, now: Timestamp) {
+        if self.is_joined() {
+            self.state = State::Joined { quiet: now + QUIET };
         }
     }
 
@@ -97,8 +132,8 @@ impl Membership {
         self.state = State::Away { until: now + pause };
     }
 
-    fn welcomed(&mut self, resume_token: ResumeToken) {
-        self.state = State::Joined;
+    fn welcomed(&mut self, now: Timestamp, resume_token: ResumeToken) {
+        self.state = State::Joined { quiet: now + QUIET };
         self.resume_token = Some(resume_token);
         self.failures = 0;
     }
@@ -106,7 +141,7 @@ impl Membership {
 
 impl Swarm {
     pub(super) fn socket_opened(&mut self, now: Timestamp) {
-        if self.membership.state != State::Joining {
+        if !matches!(self.membership.state, State::Joining { .. }) {
             // The page left while the socket was being opened.
             return;
         }
@@ -137,6 +172,7 @@ impl Swarm {
         if self.membership.state == State::Outside {
             return;
         }
+        self.membership.heard(now);
         match message {
             ServerMessage::Welcome(welcome) => self.welcomed(now, welcome),
             ServerMessage::Assigned { peers, owner } => {
@@ -157,7 +193,7 @@ impl Swarm {
                 }
             }
             // The driver opens signals and hands them in as `SignalReceived`.
-            ServerMessage::Signal { .. } => {}
+            ServerMessage::Signal { .. } | ServerMessage::Pong => {}
             ServerMessage::Revoked { peer } => self.drop_link(now, peer, Reason::Revoked),
             ServerMessage::Roster { members } => self.roster = members,
             ServerMessage::Closed { reason } => self.room_closed(reason),
@@ -166,7 +202,7 @@ impl Swarm {
     }
 
     fn welcomed(&mut self, now: Timestamp, welcome: Welcome) {
-        self.membership.welcomed(welcome.resume_token);
+        self.membership.welcomed(now, welcome.resume_token);
         self.topology = Some(welcome.topology);
         self.me = Some(welcome.peer_id);
         let ice = Output::UseIce { servers: welcome.ice_servers, trickle: welcome.trickle_ice };

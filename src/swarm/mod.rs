@@ -273,13 +273,13 @@ impl Swarm {
         }
         self.started = true;
         self.next_progress = Some(now + PROGRESS_INTERVAL);
-        self.membership.open(&mut self.outputs);
+        self.membership.open(now, &mut self.outputs);
         // A download of empty files is complete before it begins.
         self.finish_if_complete(now);
     }
 
     fn timeout(&mut self, now: Timestamp) {
-        self.membership.handle_timeout(now, &mut self.outputs);
+        self.membership.handle_timeout(now, &mut self.random, &mut self.outputs);
         self.links_time_out(now);
         if self.next_progress.is_some_and(|at| now >= at) {
             self.next_progress = Some(now + PROGRESS_INTERVAL);

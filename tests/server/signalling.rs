@@ -48,6 +48,15 @@ async fn closed_because(peer: Peer, reason: CloseReason) {
 }
 
 #[tokio::test]
+async fn a_ping_is_answered() {
+    let server = start().await;
+    let room = server.room().await;
+    let (mut owner, _) = server.owner(&room).await;
+    owner.say(&ClientMessage::Ping).await;
+    assert_eq!(owner.hear().await, ServerMessage::Pong);
+}
+
+#[tokio::test]
 async fn a_recipient_is_given_the_owner_and_signals_pass_between_them() {
     let server = start().await;
     let room = server.room().await;

@@ -111,3 +111,41 @@ fn who_left_is_deaf() {
     script.wait(seconds(60));
     assert_eq!(script.news(), []);
 }
+
+#[test]
+fn a_silent_server_is_asked_and_its_socket_given_up_without_an_answer() {
+    let mut script = Script::recipient(&[5]);
+    script.news();
+    let ping = Output::Tell(ClientMessage::Ping);
+    script.wait(seconds(24));
+    assert!(!script.news().contains(&ping), "it is not asked while little time has passed");
+    script.wait(seconds(2));
+    assert!(script.news().contains(&ping));
+    script.hears(ServerMessage::Pong);
+    script.wait(seconds(20));
+    assert!(!script.news().contains(&Output::CloseSocket), "it answered");
+    script.wait(seconds(6));
+    assert!(script.news().contains(&ping));
+    script.wait(seconds(5));
+    assert_eq!(script.phase(), Phase::Reconnecting);
+    assert!(script.news().ends_with(&[Output::CloseSocket, Output::OpenSocket]));
+}
+
+#[test]
+fn a_socket_that_never_opens_is_given_up() {
+    let mut script = Script::new(recipient_of(&[5]), &[5], 1);
+    script.input(Input::Started);
+    script.news();
+    script.wait(seconds(17));
+    let news = script.news();
+    assert_eq!(news, [Output::CloseSocket, Output::OpenSocket]);
+}
+
+#[test]
+fn the_server_is_asked_at_once_when_a_path_is_lost() {
+    let mut script = Script::recipient(&[5]);
+    script.serve();
+    script.news();
+    script.input(Input::PathLost { peer: OTHER, attempt: 1 });
+    assert!(script.news().contains(&Output::Tell(ClientMessage::Ping)));
+}

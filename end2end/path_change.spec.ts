@@ -1,0 +1,99 @@
+/** A recipient whose machine gets another address in mid-transfer, as one does that leaves a building. */
+
+import { chromium, type Browser } from "@playwright/test";
+import { CHROMIUM_ARGUMENTS } from "./fixtures/browsers.ts";
+import { makeFile } from "./fixtures/files.ts";
+import { expect, Server, test } from "./fixtures/index.ts";
+import { Network, whyNoNamespaces, type Host } from "./fixtures/network.ts";
+import { Owner, Recipient } from "./fixtures/room.ts";
+
+const PATIENCE = 90_000;
+
+type Watched = { connections: RTCPeerConnection[]; restarts: number };
+
+/** Remembers every connection that a page makes, and how often one was told to find a new path. */
+const watchConnections = () => {
+  const watched = window as unknown as Watched;
+  watched.connections = [];
+  watched.restarts = 0;
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      watched.connections.push(this);
+    }
+    override restartIce(): void {
+      watched.restarts++;
+      super.restartIce();
+    }
+  };
+};
+
+/** The connections that were more than a look at what this browser can do. */
+const used = () => (window as unknown as Watched).connections.filter((one) => one.localDescription).length;
+
+const missing = whyNoNamespaces();
+
+test.describe("a change of address", () => {
+  test.skip(missing !== undefined, missing);
+  test.skip(({ engine }) => engine !== "chromium", "Playwright's way to Firefox does not lead into a namespace");
+
+  /** A sender, a server and a recipient that is on the move, in two hosts; ends with the right file in one connection. */
+  const arrives = async (folder: string, move: (recipient: Recipient, far: Host) => Promise<void>) => {
+    test.setTimeout(2 * PATIENCE);
+    const file = await makeFile(folder, "moving.bin", 30e6);
+    const network = await Network.create(2);
+    const [near, far] = network.hosts as [Host, Host];
+    let server: Server | undefined;
+    const browsers: Browser[] = [];
+    try {
+      await near.capUpload(16);
+      server = await Server.start({ LISTEN: `${near.address}:0` }, near.launcher(Server.binary, folder));
+      for (const host of [near, far]) browsers.push(await launch(host, folder, server.url));
+      const [here, there] = browsers as [Browser, Browser];
+      const owner = new Owner(await (await here.newContext()).newPage(), "chromium");
+      await owner.page.goto(server.url);
+      await owner.chooseFiles.setInputFiles(file.path);
+      const link = await owner.share();
+      const recipient = new Recipient(await (await there.newContext({ acceptDownloads: true })).newPage(), "chromium");
+      await recipient.page.addInitScript(watchConnections);
+      await recipient.page.goto(link);
+      await expect(recipient.button("Download")).toBeEnabled();
+      const saved = recipient.saved(PATIENCE);
+      await recipient.button("Download").click();
+      await expect(recipient.progress).toHaveAttribute("aria-valuenow", /^[2-9]\d$/);
+      await move(recipient, far);
+      expect((await saved).sha256).toBe(file.sha256);
+      expect(await recipient.page.evaluate(used), "the same connection from beginning to end").toBe(1);
+    } finally {
+      for (const browser of browsers) await browser.close();
+      await server?.remove();
+      await network.remove();
+    }
+  };
+
+  test("in mid-transfer is not noticed", async ({ folder }) => {
+    await arrives(folder, (_, far) => far.moveTo("10.77.0.99"));
+  });
+
+  test("after a time without any is followed within the connection", async ({ folder }) => {
+    await arrives(folder, async (recipient, far) => {
+      await recipient.button("Pause").click();
+      await far.unplug();
+      const states = () =>
+        recipient.page.evaluate(() => (window as unknown as Watched).connections.map((one) => one.connectionState));
+      await expect.poll(states, { timeout: 30_000 }).toContain("disconnected");
+      await far.moveTo("10.77.0.99");
+      await expect.poll(states, { timeout: 30_000 }).toContain("connected");
+      expect(await recipient.page.evaluate(() => (window as unknown as Watched).restarts)).toBeGreaterThan(0);
+      await recipient.button("Resume").click();
+    });
+  });
+});
+
+/** A Chromium on that host, which takes the server's plain address for a secure one. */
+function launch(host: Host, folder: string, origin: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath: host.launcher("/usr/bin/chromium", folder),
+    args: [...CHROMIUM_ARGUMENTS, `--unsafely-treat-insecure-origin-as-secure=${origin}`],
+  });
+}
