@@ -73,7 +73,9 @@ impl Membership {
         match self.state {
             State::Outside => None,
             State::Joined { quiet } => Some(quiet),
-            State::Joining { until } | State::Doubted { until } | State::Away { until } => Some(until),
+            State::Joining { until } | State::Doubted { until } | State::Away { until } => {
+                Some(until)
+            }
         }
     }
 
