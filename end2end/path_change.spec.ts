@@ -1,7 +1,6 @@
 /** A recipient whose machine gets another address in mid-transfer, as one does that leaves a building. */
 
-import { chromium, type Browser } from "@playwright/test";
-import { CHROMIUM_ARGUMENTS } from "./fixtures/browsers.ts";
+import type { Browser } from "@playwright/test";
 import { makeFile } from "./fixtures/files.ts";
 import { expect, Server, test } from "./fixtures/index.ts";
 import { Network, whyNoNamespaces, type Host } from "./fixtures/network.ts";
@@ -48,7 +47,7 @@ test.describe("a change of address", () => {
     try {
       await near.capUpload(16);
       server = await Server.start({ LISTEN: `${near.address}:0` }, near.launcher(Server.binary, folder));
-      for (const host of [near, far]) browsers.push(await launch(host, folder, server.url));
+      for (const host of [near, far]) browsers.push(await host.chromium(folder, server.url));
       const [here, there] = browsers as [Browser, Browser];
       const owner = new Owner(await (await here.newContext()).newPage(), "chromium");
       await owner.page.goto(server.url);
@@ -90,11 +89,3 @@ test.describe("a change of address", () => {
     });
   });
 });
-
-/** A Chromium on that host, which takes the server's plain address for a secure one. */
-function launch(host: Host, folder: string, origin: string): Promise<Browser> {
-  return chromium.launch({
-    executablePath: host.launcher("/usr/bin/chromium", folder),
-    args: [...CHROMIUM_ARGUMENTS, `--unsafely-treat-insecure-origin-as-secure=${origin}`],
-  });
-}

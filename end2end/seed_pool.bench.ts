@@ -6,8 +6,7 @@
  * `T4M_BENCH_TOPOLOGIES` the topologies (swarm,direct).
  */
 
-import { chromium, type Browser } from "@playwright/test";
-import { CHROMIUM_ARGUMENTS } from "./fixtures/browsers.ts";
+import type { Browser } from "@playwright/test";
 import { makeFile } from "./fixtures/files.ts";
 import { expect, Server, test } from "./fixtures/index.ts";
 import { Network, whyNoNamespaces, type Host } from "./fixtures/network.ts";
@@ -31,7 +30,7 @@ test("eight recipients and one capped owner", async ({ folder }) => {
     await near.capUpload(MEGABITS);
     for (const topology of TOPOLOGIES) {
       const server = await Server.start({ TOPOLOGY: topology, LISTEN: `${far.address}:0` }, far.launcher(Server.binary, folder));
-      const browsers = [await launch(near, folder, server.url), await launch(far, folder, server.url)] as const;
+      const browsers = [await near.chromium(folder, server.url), await far.chromium(folder, server.url)] as const;
       try {
         results.set(topology, await measure(server, near, browsers, file));
       } finally {
@@ -72,14 +71,6 @@ const countBlocks = () => {
     send.call(this, data);
   } as RTCDataChannel["send"];
 };
-
-/** A Chromium on that host, which takes the server's plain address for a secure one. */
-function launch(host: Host, folder: string, origin: string): Promise<Browser> {
-  return chromium.launch({
-    executablePath: host.launcher("/usr/bin/chromium", folder),
-    args: [...CHROMIUM_ARGUMENTS, `--unsafely-treat-insecure-origin-as-secure=${origin}`],
-  });
-}
 
 async function measure(
   server: Server,

@@ -140,7 +140,8 @@ impl Granting {
     /// `rate` is what is sent to all, in bytes a second.
     pub fn tick(&mut self, now: Timestamp, rate: u64, availability: &Availability) {
         let busy = |granted: &Granted| !granted.exhausted && now >= granted.rests;
-        if rate > 0 && self.granted.values().all(busy) {
+        // Of what goes out after the last leech went nothing can be told.
+        if rate > 0 && !self.granted.is_empty() && self.granted.values().all(busy) {
             self.uplink = if self.uplink == 0 { rate } else { self.uplink.midpoint(rate) };
         }
         let from_others = |granted: &Granted| granted.from_others.bytes_per_second(now);
@@ -211,8 +212,7 @@ impl Granting {
                     granted.exhausted = true;
                     return None;
                 };
-                let others_serve = all_do_well && now < granted.others_moved + OTHERS_TIMEOUT;
-                if others_serve {
+                if all_do_well && now < granted.others_moved + OTHERS_TIMEOUT {
                     granted.rests = now + REST;
                     return None;
                 }
