@@ -9,6 +9,7 @@
 // Pure: decides. No clock, socket, DOM or randomness.
 pub mod archive;
 pub mod clock;
+pub mod media;
 pub mod protocol;
 pub mod room;
 #[cfg(feature = "sim")]

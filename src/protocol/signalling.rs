@@ -155,12 +155,21 @@ pub enum MemberPhase {
     Waiting,
     /// Fetching.
     Downloading,
+    /// Fetching, and playing what comes.
+    Listening,
     /// Stopped by its person.
     Paused,
     /// Holds all that it wanted.
     Complete,
     /// Its socket dropped and it may come back.
     Away,
+}
+
+impl MemberPhase {
+    /// Bytes are on their way to it.
+    pub const fn is_fetching(self) -> bool {
+        matches!(self, Self::Downloading | Self::Listening)
+    }
 }
 
 /// How the bytes between two peers travel.

@@ -181,6 +181,11 @@ pub enum Input {
     StorageFailed,
     /// The recipient pauses, or the owner stops serving for a while.
     Paused(bool),
+    /// A player reads these pieces next, soonest first. None: nothing is played now.
+    PlaybackMoved {
+        /// Each once.
+        pieces: Vec<PieceIndex>,
+    },
     /// The person serves others, or does not any more: then whoever is served looks elsewhere.
     HelpingChosen(bool),
     /// The owner sends a recipient away.

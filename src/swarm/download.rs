@@ -10,7 +10,7 @@ use super::random::Random;
 use crate::protocol::id::PeerId;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 
-/// Bytes of pieces that are begun and not verified, at most: they are held in memory.
+/// Bytes of pieces that are begun and not verified, at most: they are held in memory. Twice that for a player.
 const MAX_OPEN_BYTES: u64 = 64 << 20;
 
 /// What a block is good for.
@@ -31,6 +31,8 @@ pub struct Download {
     picker: PiecePicker,
     begun: LiteMap<PieceIndex, Assembly>,
     open_bytes: u64,
+    /// What a player needs next, soonest first.
+    urgent: Vec<PieceIndex>,
     records: Bitfield,
     /// Pieces whose parts of several providers did not fit together.
     disputed: Vec<PieceIndex>,
@@ -64,6 +66,7 @@ impl Download {
             wanted,
             begun: LiteMap::new(),
             open_bytes: 0,
+            urgent: Vec::new(),
             records: Bitfield::none(layout.piece_count()),
             disputed: Vec::new(),
             wanted_files: wanted_files.iter().filter(|wanted| **wanted).count(),
@@ -113,15 +116,41 @@ impl Download {
         self.begun.values().any(|assembly| assembly.verifying)
     }
 
-    /// The next range to ask `peer` for, which holds `remote`; `None` if there is none, or if enough is begun.
+    /// A player needs these next, soonest first. Answers the first that is missing, if it was not yet asked for, all of
+    /// it: then the player waits.
+    pub fn hurry(&mut self, pieces: Vec<PieceIndex>) -> Option<PieceIndex> {
+        self.urgent = pieces;
+        let missing = |piece: &&PieceIndex| {
+            self.begun.contains_key(*piece) || self.picker.is_missing(**piece)
+        };
+        let first = self.urgent.iter().find(missing)?;
+        let asked = self.begun.get(first).is_some_and(Assembly::is_asked_for);
+        (!asked).then_some(*first)
+    }
+
+    /// Whether a player needs something soon.
+    pub fn is_hurried(&self) -> bool {
+        !self.urgent.is_empty()
+    }
+
+    /// Whether a player needs this piece soon.
+    pub fn is_urgent(&self, piece: PieceIndex) -> bool {
+        self.urgent.contains(&piece)
+    }
+
+    /// The next range to ask `peer` for, which holds `remote`; `None` if there is none, or if enough is begun. What is
+    /// urgent comes first, and may be had from whoever `holds_all` though it does not say so.
     pub fn next_request(
         &mut self,
         layout: &Layout,
         peer: PeerId,
-        remote: &Bitfield,
+        (remote, holds_all): (&Bitfield, bool),
         availability: &Availability,
         ties: Option<&mut Random>,
     ) -> Option<BlockRange> {
+        if let Some(range) = self.next_urgent(layout, peer, remote, holds_all) {
+            return Some(range);
+        }
         let begun = self
             .begun
             .iter_mut()
@@ -133,6 +162,30 @@ impl Download {
             return None;
         }
         let piece = self.picker.pick(remote, availability, ties)?;
+        self.begin(layout, peer, piece)
+    }
+
+    fn next_urgent(
+        &mut self,
+        layout: &Layout,
+        peer: PeerId,
+        remote: &Bitfield,
+        holds_all: bool,
+    ) -> Option<BlockRange> {
+        let urgent = self.urgent.iter().filter(|piece| holds_all || remote.contains(**piece));
+        for piece in urgent.copied() {
+            if let Some(assembly) = self.begun.get_mut(&piece) {
+                if assembly.has_work_for(peer) {
+                    return assembly.next_request();
+                }
+            } else if self.open_bytes < 2 * MAX_OPEN_BYTES && self.picker.take(piece) {
+                return self.begin(layout, peer, piece);
+            }
+        }
+        None
+    }
+
+    fn begin(&mut self, layout: &Layout, peer: PeerId, piece: PieceIndex) -> Option<BlockRange> {
         let length = layout.length_of(piece);
         self.open_bytes += u64::from(length);
         let sole = self.disputed.contains(&piece).then_some(peer);

@@ -22,14 +22,15 @@ impl Swarm {
         }
     }
 
-    /// When all that is missing was asked of someone, whoever is done asks a second provider for what is late.
+    /// When all that is missing was asked of someone, whoever is done asks a second provider for what is late. What a
+    /// player needs is asked for a second time at any time.
     pub(super) fn play_endgame(&mut self, now: Timestamp) {
-        let Some(download) = self.download.as_mut().filter(|download| download.is_endgame()) else {
-            return;
-        };
-        if self.paused || self.complete {
+        let Some(download) = &mut self.download else { return };
+        let endgame = download.is_endgame();
+        if self.paused || self.complete || !(endgame || download.is_hurried()) {
             return;
         }
+        let matters = |range: &BlockRange| endgame || download.is_urgent(range.piece);
         let late: Vec<(PeerId, BlockRange)> = self
             .peers
             .iter()
@@ -42,13 +43,16 @@ impl Swarm {
                 let in_flight = remote.pipeline.in_flight();
                 in_flight
                     .filter(move |(_, asked)| overdue(*asked))
+                    .filter(|(range, _)| matters(range))
                     .map(|(range, _)| (*peer, *range))
             })
             .collect();
         for (slow, range) in late {
             let second = self.peers.iter_mut().find(|(peer, remote)| {
-                let idle = remote.pipeline.is_empty() && remote.serves();
-                **peer != slow && idle && remote.have.contains(range.piece)
+                // A player cannot wait until somebody has nothing else to do.
+                let free = remote.pipeline.is_empty() || download.is_urgent(range.piece);
+                let holds = remote.have.contains(range.piece) || remote.owner;
+                **peer != slow && free && remote.serves() && holds
             });
             let Some((peer, remote)) = second else { continue };
             if download.double(&range) {

@@ -91,6 +91,19 @@ impl Granting {
         }
     }
 
+    /// A leech that plays asks for a piece before it is granted: that is as if it had been.
+    pub fn asked(&mut self, now: Timestamp, layout: &Layout, peer: PeerId, piece: PieceIndex) {
+        let Some(granted) = self.granted.get_mut(&peer) else { return };
+        if granted.pieces.count() == 0 {
+            granted.moved = now;
+        }
+        if granted.pieces.insert(piece) {
+            granted.bytes += u64::from(layout.length_of(piece));
+            self.sent.insert(piece);
+            self.outstanding.add(piece);
+        }
+    }
+
     /// A leech tells what it wants: what else it was granted goes to others.
     pub fn wanted(
         &mut self,
@@ -187,7 +200,7 @@ impl Granting {
             exhausted: false,
         });
         // Twice what the leech asks for ahead, so that it never waits for a grant.
-        let window = 2 * RequestPipeline::depth_bytes(remote.sent.bytes_per_second(now));
+        let window = 2 * RequestPipeline::depth_bytes(remote.sent.bytes_per_second(now), false);
         let least = u64::from(layout.piece_length()) * 2;
         let has_enough = granted.pieces.count() > 0 && granted.bytes >= window.max(least);
         if granted.exhausted || has_enough {

@@ -72,6 +72,15 @@ impl Swarm {
     }
 
     pub(super) fn give_back(&mut self, from: PeerId, ranges: &[BlockRange]) {
+        self.ask_later(ranges);
+        let Some(download) = &mut self.download else { return };
+        for piece in download.abandon(&self.layout, from) {
+            self.outputs.push_back(Output::DiscardPiece { piece });
+        }
+    }
+
+    /// These ranges are to be asked for again.
+    pub(super) fn ask_later(&mut self, ranges: &[BlockRange]) {
         let Some(download) = &mut self.download else { return };
         // What a second provider was asked for as well is still on its way from there.
         let under_way = |range: &&BlockRange| {
@@ -79,9 +88,6 @@ impl Swarm {
         };
         let lost: Vec<BlockRange> = ranges.iter().filter(|r| !under_way(r)).copied().collect();
         download.give_back(&lost);
-        for piece in download.abandon(&self.layout, from) {
-            self.outputs.push_back(Output::DiscardPiece { piece });
-        }
     }
 
     fn remote_has(&mut self, now: Timestamp, peer: PeerId, piece: PieceIndex) {
@@ -133,8 +139,9 @@ impl Swarm {
         }
         let scattered = self.topology == Some(Topology::Swarm);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
-            let depth = RequestPipeline::depth_bytes(remote.received.bytes_per_second(now));
-            if remote.pipeline.bytes() + REFILL_BYTES > depth {
+            let rate = remote.received.bytes_per_second(now);
+            let depth = RequestPipeline::depth_bytes(rate, download.is_hurried());
+            if remote.pipeline.bytes() + REFILL_BYTES.min(depth / 4) > depth {
                 continue;
             }
             if remote.pipeline.is_empty() {
@@ -146,7 +153,9 @@ impl Swarm {
             {
                 let ties = scattered.then_some(&mut self.random);
                 let (layout, counts) = (&self.layout, &self.availability);
-                let next = download.next_request(layout, *peer, &remote.have, counts, ties);
+                // The owner holds everything, also what it does not show.
+                let held = (&remote.have, remote.owner);
+                let next = download.next_request(layout, *peer, held, counts, ties);
                 let Some(range) = next else { break };
                 remote.pipeline.push(now, range);
                 ranges.push(range);
@@ -345,6 +354,8 @@ impl Swarm {
             MemberPhase::Complete
         } else if self.paused {
             MemberPhase::Paused
+        } else if providers().any(|remote| !remote.choked) && download.is_hurried() {
+            MemberPhase::Listening
         } else if providers().any(|remote| !remote.choked) {
             MemberPhase::Downloading
         } else {

@@ -13,6 +13,7 @@
 //! | `membership` | the socket: joining, coming back, the room's end |
 //! | `links` | connections: offers, answers, time limits, loss |
 //! | `leech`, `endgame` | fetching: requests, verification, completion; what is late |
+//! | `playback` | what a player needs next |
 //! | `provider` | serving: whom, requests of others, files that vanish |
 //! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
 //! | `upload`, `granting`, `slots` | the state of serving |
@@ -30,6 +31,7 @@ mod links;
 mod membership;
 pub mod negotiation;
 mod piece_picker;
+mod playback;
 mod provider;
 mod random;
 mod remote_peer;
@@ -220,6 +222,7 @@ impl Swarm {
             Input::PieceUnreadable { piece } => self.piece_unreadable(now, piece),
             Input::StorageFailed => self.fail(Failure::Storage),
             Input::Paused(paused) => self.set_paused(now, paused),
+            Input::PlaybackMoved { pieces } => self.playback_moved(now, pieces),
             Input::RemovalAsked { peer } => self.tell(ClientMessage::Remove { peer }),
             Input::Left => self.leave(),
             Input::Timeout => self.timeout(now),

@@ -53,9 +53,19 @@ impl PiecePicker {
         rarest
     }
 
+    /// Takes this piece; tells whether it was still to be picked.
+    pub fn take(&mut self, piece: PieceIndex) -> bool {
+        self.missing.remove(piece)
+    }
+
     /// Whether a remote peer holds anything that is still to be picked.
     pub fn wants_from(&self, remote: &Bitfield) -> bool {
         self.missing.common(remote).next().is_some()
+    }
+
+    /// Whether this piece is still to be picked.
+    pub fn is_missing(&self, piece: PieceIndex) -> bool {
+        self.missing.contains(piece)
     }
 
     /// Puts a piece back that has to be fetched from its beginning.

@@ -130,11 +130,17 @@ impl Swarm {
         }
         // What the owner cannot read any more a recipient may well have kept.
         let reads = self.download.is_none();
+        let grants = self.download.is_none() && self.topology == Some(Topology::Swarm);
         for range in ranges {
             match self.layout.locate(range.piece) {
                 Some((file, _)) if reads && self.gone_files.contains(&(file as u32)) => {}
                 _ if !self.have.contains(range.piece) => {}
-                _ => remote.queue.push_back(range),
+                _ => {
+                    if grants && !remote.have.contains(range.piece) {
+                        self.granting.asked(now, &self.layout, peer, range.piece);
+                    }
+                    remote.queue.push_back(range);
+                }
             }
         }
     }

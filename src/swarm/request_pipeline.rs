@@ -12,6 +12,9 @@ const MIN_DEPTH_BYTES: u64 = 1 << 20;
 const MAX_DEPTH_BYTES: u64 = 24 << 20;
 /// Time that the pipeline covers: round trip and half a second.
 const COVERED: Duration = Duration::from_millis(750);
+/// The same two while something is played: what is under way when the play head jumps comes before what it jumps to.
+const MIN_PLAYING_BYTES: u64 = 384 << 10;
+const COVERED_PLAYING: Duration = Duration::from_millis(300);
 /// Ranges taken back that are remembered, because their blocks may be on their way.
 const MAX_CANCELLED: usize = 4096;
 
@@ -37,10 +40,14 @@ pub struct RequestPipeline {
 }
 
 impl RequestPipeline {
-    /// Bytes that ought to be in flight at this rate.
-    pub fn depth_bytes(bytes_per_second: u64) -> u64 {
-        let covered = bytes_per_second.saturating_mul(COVERED.as_millis() as u64) / 1000;
-        covered.clamp(MIN_DEPTH_BYTES, MAX_DEPTH_BYTES)
+    /// Bytes that ought to be in flight at this rate, fewer while something is played.
+    pub fn depth_bytes(bytes_per_second: u64, playing: bool) -> u64 {
+        let (time, least) = match playing {
+            true => (COVERED_PLAYING, MIN_PLAYING_BYTES),
+            false => (COVERED, MIN_DEPTH_BYTES),
+        };
+        let covered = bytes_per_second.saturating_mul(time.as_millis() as u64) / 1000;
+        covered.clamp(least, MAX_DEPTH_BYTES)
     }
 
     /// Bytes in flight.
@@ -154,8 +161,10 @@ mod tests {
 
     #[test]
     fn the_depth_follows_the_rate_within_bounds() {
-        assert_eq!(RequestPipeline::depth_bytes(0), 1 << 20);
-        assert_eq!(RequestPipeline::depth_bytes(8_000_000), 6_000_000);
-        assert_eq!(RequestPipeline::depth_bytes(u64::MAX), 24 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(0, false), 1 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(8_000_000, false), 6_000_000);
+        assert_eq!(RequestPipeline::depth_bytes(u64::MAX, false), 24 << 20);
+        // 10 Mbit/s: a third of a second, of which half is one piece.
+        assert_eq!(RequestPipeline::depth_bytes(1_250_000, true), 384 << 10);
     }
 }

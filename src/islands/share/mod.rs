@@ -22,7 +22,6 @@ use super::page;
 use super::unsupported::Unsupported;
 use crate::components::later::{later, slot, text, watch};
 use crate::protocol::rooms::PasswordRequest;
-use crate::protocol::signalling::MemberPhase;
 use crate::transfer::{self, SelectedFile, Selection, SelectionView, ShareView, Support};
 
 /// What is chosen, in signals that the server can hold as well.
@@ -130,7 +129,7 @@ fn title(in_room: bool, sharing: RwSignal<ShareView>) -> &'static str {
 
 /// Recipients that a closed tab would leave with half a file.
 fn downloading(view: &ShareView) -> usize {
-    view.status.recipients.iter().filter(|one| one.phase == MemberPhase::Downloading).count()
+    view.status.recipients.iter().filter(|one| one.phase.is_fetching()).count()
 }
 
 /// Tells the tab's title how it goes, and takes readers to the new heading when the screen changes.

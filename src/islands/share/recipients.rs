@@ -92,6 +92,7 @@ fn doing(one: &Recipient) -> String {
     match one.phase {
         MemberPhase::Waiting => "waiting".to_owned(),
         MemberPhase::Downloading => format!("downloading {} %", one.percent()),
+        MemberPhase::Listening => format!("listening, {} % here", one.percent()),
         MemberPhase::Paused => format!("paused at {} %", one.percent()),
         MemberPhase::Complete if one.helps => "complete, helping others".to_owned(),
         MemberPhase::Complete => "complete".to_owned(),
@@ -107,7 +108,7 @@ fn travel(one: &Recipient) -> String {
         PathKind::Relayed => Some("relayed"),
     };
     let speed = match one.phase {
-        MemberPhase::Downloading => format::speed(one.bytes_per_second),
+        phase if phase.is_fetching() => format::speed(one.bytes_per_second),
         _ => None,
     };
     match (speed, path) {

@@ -3,7 +3,7 @@
 use super::several::{ONE, PIECE, TWO};
 use super::*;
 
-fn granted_to(sent: &[(PeerId, PeerMessage)], to: PeerId) -> Vec<u32> {
+pub(super) fn granted_to(sent: &[(PeerId, PeerMessage)], to: PeerId) -> Vec<u32> {
     let granted = sent.iter().filter_map(|(peer, message)| match message {
         PeerMessage::Have(piece) if *peer == to => Some(piece.0),
         _ => None,

@@ -1,0 +1,136 @@
+//! A player reads while the rest arrives.
+
+use super::granting::granted_to;
+use super::several::{ONE, TWO};
+use super::*;
+
+const PIECE: u32 = MIN_PIECE_LENGTH;
+
+impl Script {
+    fn plays(&mut self, pieces: &[u32]) {
+        let pieces = pieces.iter().copied().map(PieceIndex).collect();
+        self.input(Input::PlaybackMoved { pieces });
+    }
+
+    /// Control messages of one kind since last time.
+    fn cancelled(&mut self) -> (Vec<BlockRange>, Vec<BlockRange>) {
+        let (mut cancelled, mut requested) = (Vec::new(), Vec::new());
+        for output in self.news() {
+            match output {
+                Output::SendControl { message: PeerMessage::Cancel(ranges), .. } => {
+                    cancelled.extend(ranges);
+                }
+                Output::SendControl { message: PeerMessage::Request(ranges), .. } => {
+                    requested.extend(ranges);
+                }
+                _ => {}
+            }
+        }
+        (cancelled, requested)
+    }
+}
+
+fn pieces_of(ranges: &[BlockRange]) -> Vec<u32> {
+    let mut pieces: Vec<u32> = ranges.iter().map(|range| range.piece.0).collect();
+    pieces.dedup();
+    pieces
+}
+
+#[test]
+fn what_is_played_next_is_asked_for_first() {
+    let mut script = Script::recipient(&[100 * u64::from(PIECE)]);
+    script.plays(&[50, 51, 52]);
+    script.serve();
+    let requested = script.requested();
+    assert_eq!(pieces_of(&requested)[..], [50, 51], "no more than a third of a second of it");
+    for range in requested {
+        script.arrive(range);
+    }
+    // Then the window's rest, and the others after it.
+    assert_eq!(pieces_of(&script.requested()), [52, 0]);
+}
+
+#[test]
+fn a_seek_takes_back_what_is_under_way_for_later() {
+    let mut script = Script::recipient(&[100 * u64::from(PIECE)]);
+    script.serve();
+    let under_way = script.requested();
+    assert_eq!(pieces_of(&under_way), [0, 1, 2, 3]);
+    script.plays(&[1, 80]);
+    let (cancelled, requested) = script.cancelled();
+    assert_eq!(cancelled, [], "the first is on its way already");
+    assert_eq!(requested, []);
+    script.plays(&[80, 1]);
+    let (cancelled, requested) = script.cancelled();
+    assert_eq!(pieces_of(&cancelled), [0, 2, 3]);
+    assert_eq!(pieces_of(&requested), [80]);
+    // Nothing is lost: without a player the rest is asked for again.
+    script.plays(&[]);
+    let mut left = pieces_of(&script.requested());
+    left.sort_unstable();
+    assert_eq!(left, [0, 2]);
+}
+
+#[test]
+fn what_is_here_or_unknown_is_no_reason_to_take_anything_back() {
+    let mut script = Script::recipient(&[10 * u64::from(PIECE)]);
+    script.serve();
+    script.requested();
+    script.arrive(range(0, 0, PIECE));
+    script.record_known(0, 1);
+    script.input(Input::PieceChecked { piece: PieceIndex(0), matches: true });
+    script.news();
+    script.plays(&[0, 4_000_000]);
+    let (cancelled, _) = script.cancelled();
+    assert_eq!(cancelled, []);
+}
+
+#[test]
+fn nobody_is_interrupted_for_what_it_does_not_hold() {
+    let mut script = Script::leech(100);
+    script.provider(ONE, &(0..50).collect::<Vec<_>>());
+    assert!(!script.asked_of(ONE).is_empty());
+    script.plays(&[80]);
+    let (cancelled, requested) = script.cancelled();
+    assert_eq!((cancelled, requested), (vec![], vec![]));
+}
+
+#[test]
+fn the_owner_of_a_swarm_is_asked_for_what_it_did_not_grant() {
+    let mut script = Script::leech(100);
+    script.hears(assigned(OTHER));
+    script.opens(OTHER);
+    script.gets_from(OTHER, &PeerMessage::Have(PieceIndex(3)));
+    script.gets_from(OTHER, &PeerMessage::Unchoke);
+    script.provider(ONE, &[4]);
+    script.news();
+    script.plays(&[60, 61]);
+    assert_eq!(pieces_of(&script.asked_of(OTHER)), [60, 61]);
+}
+
+#[test]
+fn the_owner_counts_what_a_player_asks_for_as_granted() {
+    let sizes = [100 * u64::from(PIECE)];
+    let mut script = Script::in_swarm(Role::Owner, &sizes);
+    script.serves(ONE);
+    let granted = granted_to(&script.sent(), ONE);
+    script.gets_from(ONE, &PeerMessage::Request(vec![range(60, 0, PIECE)]));
+    let loads = |output: &Output| matches!(output, Output::LoadPiece { piece: PieceIndex(60) });
+    assert!(script.news().iter().any(loads));
+    script.serves(TWO);
+    let others = granted_to(&script.sent(), TWO);
+    assert!(!others.contains(&60) && others.iter().all(|piece| !granted.contains(piece)));
+}
+
+#[test]
+fn a_late_piece_that_is_played_next_is_asked_of_a_second_provider() {
+    let mut script = Script::leech(100);
+    let all: Vec<u32> = (0..100).collect();
+    script.provider(ONE, &all);
+    script.plays(&[50]);
+    assert!(pieces_of(&script.asked_of(ONE)).contains(&50));
+    script.provider(TWO, &all);
+    script.news();
+    script.wait(seconds(3));
+    assert!(pieces_of(&script.asked_of(TWO)).contains(&50));
+}
