@@ -1,9 +1,11 @@
 //! Small runs of the simulator: what each situation must end in. Times are simulated, so that results are exact and
 //! repeat; a failure prints the run's figures with its seed.
 
+use std::time::Duration;
+
 use transfer4me::protocol::rooms::Topology;
-use transfer4me::sim::Report;
 use transfer4me::sim::scenario::{self, Parameters};
+use transfer4me::sim::{Action, PeerSetting, Report, Setting, World};
 
 const MIB: u64 = 1 << 20;
 
@@ -147,4 +149,60 @@ fn peers_on_one_network_fetch_once_from_outside() {
     assert_sound(&report);
     assert_eq!(report.complete, 8, "{report}");
     assert_at_most(&report, "the owner's upload over the size", report.owner_upload, 1.5);
+}
+
+/// A listener whose line carries 1.3 times what the file takes, seeking twice.
+#[test]
+fn a_listener_whose_line_is_a_third_faster_than_the_music_hears_no_silence() {
+    for topology in [Topology::Swarm, Topology::Direct] {
+        // 10 Mbit/s.
+        let owner = PeerSetting { up: 1_250_000, ..PeerSetting::default() };
+        let size = 48 * MIB;
+        let mut world = World::new(Setting { size, topology, rng_seed: 1, owner });
+        let one = world.recipient(PeerSetting::default(), Duration::from_secs(1));
+        let rate = 1_250_000 * 10 / 13;
+        world.act_at(Duration::from_secs(1), Action::Listen(one, rate, 0));
+        world.act_at(Duration::from_secs(8), Action::Listen(one, rate, 40 * MIB));
+        world.act_at(Duration::from_secs(12), Action::Listen(one, rate, 20 * MIB));
+        world.run_for(Duration::from_secs(120));
+        let listener = world.listener(one).unwrap();
+        assert!(listener.ended, "{topology:?} {listener:?}");
+        assert_eq!(listener.stalls, [], "{topology:?}");
+        assert_eq!(listener.waits.len(), 3, "{topology:?} {listener:?}");
+        assert!(
+            listener.waits.iter().all(|wait| wait.as_secs_f64() < 1.0),
+            "{topology:?} {listener:?}"
+        );
+        // A listener is a member like any other.
+        let report = world.report("listener");
+        assert_sound(&report);
+        assert_eq!(report.complete, 1, "{report}");
+    }
+}
+
+/// Eight at once, one of whom listens: what it needs soon comes first, and nobody else waits much longer for that.
+#[test]
+fn a_listener_among_others_hears_no_silence_and_costs_them_little() {
+    let crowd = |listens: bool| {
+        let owner = PeerSetting::default();
+        let setting = Setting { size: 64 * MIB, topology: Topology::Swarm, rng_seed: 1, owner };
+        let mut world = World::new(setting);
+        let at = |n: u32| Duration::from_millis(1000 + 50 * u64::from(n));
+        let all: Vec<u32> =
+            (0..8).map(|n| world.recipient(PeerSetting::default(), at(n))).collect();
+        if listens {
+            world.act_at(at(3), Action::Listen(all[3], 200_000, 0));
+            world.act_at(Duration::from_secs(9), Action::Listen(all[3], 200_000, 60 * MIB));
+        }
+        world.run_for(Duration::from_secs(200));
+        (world.report("listener"), world.listener(all[3]).cloned())
+    };
+    let (report, listener) = crowd(true);
+    assert_sound(&report);
+    let listener = listener.unwrap();
+    assert_eq!(listener.stalls, [], "{listener:?}");
+    assert!(listener.waits.iter().all(|wait| wait.as_secs_f64() < 2.0), "{listener:?}");
+    let (without, _) = crowd(false);
+    let slower = report.last_at.as_secs_f64() / without.last_at.as_secs_f64();
+    assert_at_most(&report, "time over that without a listener", slower, 1.15);
 }

@@ -22,6 +22,10 @@ pub enum Action {
     Vanish(u32),
     /// Loads its page again.
     Reload(u32),
+    /// Plays a file of so many bytes a second from this byte on.
+    Listen(u32, u64, u64),
+    /// Its player reads on.
+    Hear(u32),
     /// The server stops and forgets its rooms.
     ServerStops,
     /// The server runs again.
@@ -47,6 +51,8 @@ impl World {
                 self.tab_closes(node);
                 self.arrive(node);
             }
+            Action::Listen(node, bytes_per_second, at) => self.listen(node, bytes_per_second, at),
+            Action::Hear(node) => self.hear(node),
             Action::ServerStops => self.server_stops(),
             Action::ServerStarts => self.server_up = true,
         }

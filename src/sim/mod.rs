@@ -24,6 +24,7 @@
 mod actions;
 mod driver;
 mod links;
+mod listener;
 pub mod network;
 mod node;
 pub mod plot;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::listener::Listener;
 use super::network::Flow;
 use super::queue::Nanos;
 use super::world::PeerSetting;
@@ -182,6 +183,8 @@ pub struct Node {
     pub store: Store,
     /// Flows of which the machine is to be told how much waits.
     pub touched: VecDeque<Flow>,
+    /// Its player, if it listens.
+    pub listener: Option<Listener>,
     /// Sums.
     pub counts: Counts,
     /// When its page was first opened.
@@ -216,6 +219,7 @@ impl Node {
             timeout_at: None,
             store,
             touched: VecDeque::new(),
+            listener: None,
             counts: Counts::default(),
             started_at: 0,
             completed_at: None,
