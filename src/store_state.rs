@@ -4,7 +4,7 @@
 //! ```text
 //! "t4mstore"  8
 //! fingerprint 32   of the manifest: any other room, or another cut, begins anew
-//! saved       1    whether the person has the files
+//! saved       1    1 if the person has the files, 2 if they are only played, else 0
 //! gone        one bit for each file that will not come, most significant first
 //! wanted      one bit for each file
 //! have        one bit for each piece that is on the disk
@@ -31,6 +31,8 @@ pub struct StoreState {
     pub fingerprint: [u8; HASH_BYTES],
     /// Whether the files were saved to the person's disk.
     pub saved: bool,
+    /// Whether they are fetched for playing, and saved only when the person asks for that.
+    pub played: bool,
     /// Whether each file will not come any more.
     pub gone: Vec<bool>,
     /// Whether each file was asked for.
@@ -74,6 +76,7 @@ impl StoreState {
         Some(Self {
             fingerprint: *fingerprint,
             saved: *saved == 1,
+            played: *saved == 2,
             gone: unpack(gone, files),
             wanted: unpack(wanted, files),
             have: Bitfield::from_wire(have, pieces)?,
@@ -94,7 +97,8 @@ impl StoreState {
 
     /// What changes once a download is over, `saved` and `gone`, and where it lies.
     pub fn marks(&self) -> (usize, Vec<u8>) {
-        (SAVED_AT, [&[u8::from(self.saved)], pack(&self.gone).as_slice()].concat())
+        let saved = if self.saved { 1 } else { 2 * u8::from(self.played) };
+        (SAVED_AT, [&[saved], pack(&self.gone).as_slice()].concat())
     }
 }
 
@@ -147,10 +151,11 @@ mod tests {
         let files = prop::collection::vec(any::<(bool, bool)>(), 1..40);
         let records = prop::collection::vec((any::<u32>(), 1..=MAX_RECORD_PIECES), 0..4);
         let have = prop::collection::vec(any::<bool>(), 0..200);
-        (any::<[u8; HASH_BYTES]>(), any::<bool>(), files, have, records).prop_map(
+        (any::<[u8; HASH_BYTES]>(), 0..3, files, have, records).prop_map(
             |(fingerprint, saved, files, have, records)| StoreState {
                 fingerprint,
-                saved,
+                saved: saved == 1,
+                played: saved == 2,
                 gone: files.iter().map(|file| file.0).collect(),
                 wanted: files.iter().map(|file| file.1).collect(),
                 have: Bitfield::from_wire(&pack(&have), have.len() as u32).unwrap(),
@@ -204,13 +209,14 @@ mod tests {
         let mut state = StoreState {
             fingerprint: [1; HASH_BYTES],
             saved: false,
+            played: true,
             gone: vec![false; 9],
             wanted: vec![true; 9],
             have: Bitfield::none(3),
             records: vec![record(0, 2)],
         };
         let mut bytes = state.encode();
-        (state.saved, state.gone[8]) = (true, true);
+        (state.saved, state.played, state.gone[8]) = (true, false, true);
         let (at, marks) = state.marks();
         bytes[at..at + marks.len()].copy_from_slice(&marks);
         assert_eq!(read(&bytes, &state), Some(state));
@@ -221,6 +227,7 @@ mod tests {
         let state = StoreState {
             fingerprint: [1; HASH_BYTES],
             saved: true,
+            played: false,
             gone: vec![false],
             wanted: vec![true],
             have: Bitfield::all(8),

@@ -11,6 +11,7 @@
 //! | `piece_store`, `storage` | the recipient's pieces, by way of the storage worker; what an earlier visit left |
 //! | `server_call` | server functions |
 //! | `save` | finished downloads, to the person's disk |
+//! | `media` | playing what is here and what is still to come |
 //! | `crypto` | WebCrypto: keys, seals, signatures, hashes |
 //! | `listener`, `timer` | guards that let go of what they hold when dropped |
 //!
@@ -20,6 +21,7 @@ mod crypto;
 mod error;
 mod file_source;
 mod listener;
+mod media;
 mod missing_files;
 mod owner_record;
 mod peer_connection;

@@ -34,7 +34,23 @@ pub struct Parcel {
     url: Rc<ObjectUrl>,
 }
 
-struct ObjectUrl(String);
+/// The address of a blob; dropping it lets go of the blob.
+pub struct ObjectUrl(String);
+
+impl ObjectUrl {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub fn new(blob: &Blob) -> Result<Self, Error> {
+        Ok(Self(Url::create_object_url_with_blob(blob)?))
+    }
+
+    /// The address.
+    pub fn address(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Drop for ObjectUrl {
     fn drop(&mut self) {
@@ -44,7 +60,7 @@ impl Drop for ObjectUrl {
 
 impl Parcel {
     fn new(blob: &Blob, name: &str) -> Result<Self, Error> {
-        let url = Rc::new(ObjectUrl(Url::create_object_url_with_blob(blob)?));
+        let url = Rc::new(ObjectUrl::new(blob)?);
         Ok(Self { name: name.to_owned(), url })
     }
 

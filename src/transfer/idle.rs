@@ -1,8 +1,8 @@
 //! The server's side of the seam: the same names, doing nothing.
 
-use leptos::web_sys::{DragEvent, HtmlInputElement};
+use leptos::web_sys::{DragEvent, Element, HtmlInputElement};
 
-use super::view::{ReceiveView, SelectionView, ShareView, Support};
+use super::view::{PlayerCommand, PlayerView, ReceiveView, SelectionView, ShareView, Support};
 use crate::protocol::id::PeerId;
 use crate::protocol::rooms::PasswordRequest;
 
@@ -58,7 +58,10 @@ pub struct Receive;
 impl Receive {
     /// Opens the manifest of the room that the address bar names. Joins only if an earlier visit left a download, which
     /// goes on by itself.
-    pub fn open(_on_change: impl Fn(ReceiveView) + 'static) -> Self {
+    pub fn open(
+        _on_change: impl Fn(ReceiveView) + 'static,
+        _on_player_change: impl Fn(PlayerView) + 'static,
+    ) -> Self {
         Self
     }
     /// Whether to fetch one file. Only before the download starts.
@@ -77,6 +80,14 @@ impl Receive {
     pub fn set_helps(&self, _helps: bool) {}
     /// Saves the finished download once more.
     pub fn save_again(&self) {}
+    /// Plays a file, or what Play begins with, and fetches the room for that.
+    pub fn play(&self, _file: Option<usize>) {}
+    /// Shows the first picture, and fetches the room for that.
+    pub fn look(&self) {}
+    /// What the person asks of the player.
+    pub fn command(&self, _command: PlayerCommand) {}
+    /// Where the player's own element goes.
+    pub fn show_player_in(&self, _place: &Element) {}
 }
 
 /// Whether this browser can take part at all.

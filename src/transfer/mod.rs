@@ -14,5 +14,6 @@ pub use crate::browser::{Receive, Selection, Share, copy_text, support};
 #[cfg(not(feature = "hydrate"))]
 pub use idle::{Receive, Selection, Share, copy_text, support};
 pub use view::{
-    Asked, FileRow, Named, ReceiveView, Saved, SelectedFile, SelectionView, ShareView, Support,
+    Asked, FileRow, Named, PictureView, PlayerCommand, PlayerView, ReceiveView, Saved,
+    SelectedFile, SelectionView, ShareView, Support, Track,
 };

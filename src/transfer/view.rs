@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::media::kind::Kind;
 use crate::swarm::status::{DownloadStatus, SharingStatus};
 
 /// One file chosen on the home page.
@@ -79,6 +80,10 @@ pub struct FileRow {
     pub bytes: u64,
     /// Whether the person wants it.
     pub wanted: bool,
+    /// What can be done with it besides saving it.
+    pub kind: Option<Kind>,
+    /// Why this browser cannot do that, in one sentence, as far as it says so beforehand.
+    pub refusal: Option<String>,
 }
 
 /// Where a finished download went.
@@ -90,6 +95,8 @@ pub enum Saved {
     Folder(String),
     /// On an earlier visit.
     Earlier,
+    /// Nowhere yet: it was fetched to be played.
+    Kept,
 }
 
 /// The recipient's room.
@@ -107,6 +114,8 @@ pub struct ReceiveView {
     pub checking: Option<u8>,
     /// Whether this page serves others, now or once it has something. The machine's own word is in `status`.
     pub helps: bool,
+    /// It is fetched to be played, and saved only when the person asks for that.
+    pub listening: bool,
     /// The download is kept in memory, because this browser keeps no files for pages now.
     pub in_memory: bool,
     /// The browser can save several files into a folder of the person's choice.
@@ -114,6 +123,108 @@ pub struct ReceiveView {
     /// Something went wrong, in one or two sentences.
     pub problem: Option<String>,
     /// Something to know that stops nothing, in one sentence.
+    pub notice: Option<String>,
+}
+
+/// One track of a room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Its file's number.
+    pub file: usize,
+    /// Its name.
+    pub title: String,
+    /// Heard or seen.
+    pub kind: Kind,
+    /// Its size.
+    pub bytes: u64,
+    /// Whether it is fetched.
+    pub wanted: bool,
+    /// Why this browser cannot play it.
+    pub refusal: Option<String>,
+}
+
+/// A picture that is looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureView {
+    /// Its file's number.
+    pub file: usize,
+    /// Its name.
+    pub title: String,
+    /// Where its content is, once it can be had.
+    pub address: Option<String>,
+}
+
+/// What a player can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PlayerCommand {
+    /// Play, or pause.
+    Toggle,
+    /// Go on, or try again.
+    Play,
+    /// Stop for a while.
+    Pause,
+    /// The next track.
+    Next,
+    /// The beginning of this track, or the track before.
+    Previous,
+    /// To this second.
+    SeekTo(f64),
+    /// So many seconds on, or back.
+    SeekBy(f64),
+    /// Per cent.
+    Volume(u8),
+    /// Silent, or not any more.
+    Mute,
+    /// Per cent of the normal speed.
+    Speed(u16),
+    /// Away with the player.
+    Close,
+    /// The next picture, or the one before.
+    Turn(isize),
+    /// Away with the picture.
+    ClosePicture,
+}
+
+/// The player.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlayerView {
+    /// What can be played, in order.
+    pub tracks: Arc<Vec<Track>>,
+    /// File of the track that is in the player; `None` while there is no player.
+    pub current: Option<usize>,
+    /// Heard or seen.
+    pub kind: Option<Kind>,
+    /// What is played.
+    pub title: String,
+    /// By whom, if the file says so.
+    pub artist: String,
+    /// Address of the picture that comes with it.
+    pub artwork: Option<String>,
+    /// How many pictures can be looked at.
+    pub pictures: usize,
+    /// The one that is looked at.
+    pub picture: Option<PictureView>,
+    /// It plays, or would if it could.
+    pub playing: bool,
+    /// It would play but waits for content.
+    pub waiting: bool,
+    /// Seconds.
+    pub position: f64,
+    /// Seconds; zero while unknown.
+    pub duration: f64,
+    /// What the browser's player holds, in thousandths of the duration.
+    pub buffered: Vec<(u16, u16)>,
+    /// What of the file is here, in thousandths of its bytes.
+    pub here: Vec<(u16, u16)>,
+    /// Per cent.
+    pub volume: u8,
+    /// Silent.
+    pub muted: bool,
+    /// Per cent of the normal speed.
+    pub speed: u16,
+    /// Why it does not play, in one or two sentences.
+    pub problem: Option<String>,
+    /// Why it does not play yet, in one or two sentences.
     pub notice: Option<String>,
 }
 

@@ -40,6 +40,7 @@ pub fn build(mode: Mode) -> Result<()> {
     for (name, wasm) in [(OUTPUT_NAME, &wasm.whole), (HOME_NAME, &wasm.home)] {
         bind(mode, name, wasm, &work.join(name), &stage, &mut expected)?;
     }
+    tags(&work, &stage, &mut expected)?;
     style(mode, &stage, &mut expected)?;
     public(&stage, &mut expected)?;
     if mode == Mode::Release {
@@ -124,6 +125,25 @@ fn minify(from: &Path, to: &Path) -> Result<()> {
     esbuild.arg(from).arg("--minify").arg("--target=es2022").arg("--log-level=warning");
     esbuild.arg(format!("--outfile={}", to.display())).arg("--allow-overwrite");
     tools::require(&mut esbuild, &format!("minify {}", from.display()))
+}
+
+/// What reads tags: a library and our few lines around it, in one module that a page fetches when it plays something.
+fn tags(work: &Path, stage: &Path, expected: &mut BTreeSet<PathBuf>) -> Result<()> {
+    let source = tools::root().join("src/browser/media/tags.js");
+    let to = stage.join("pkg/tags.js");
+    let stamp = work.join("tags.stamp");
+    expected.insert("pkg/tags.js".into());
+    let lock = tools::modified(&tools::root().join("package-lock.json"));
+    let identity = format!("{:?} {lock:?}", tools::modified(&source));
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == identity) && to.exists() {
+        return Ok(());
+    }
+    let mut esbuild = tools::npm_program("esbuild");
+    esbuild.arg(&source).args(["--bundle", "--minify", "--format=esm", "--target=es2022"]);
+    esbuild.arg("--log-level=warning").arg(format!("--outfile={}", to.display()));
+    tools::require(&mut esbuild, "bundle what reads tags")?;
+    fs::write(&stamp, identity)?;
+    Ok(())
 }
 
 /// `style/main.css`, then its other files in the order of their names, as one `pkg/main.css`.

@@ -129,14 +129,21 @@ pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
     std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Debian's Chromium and Firefox, installed if they are missing.
+/// What the browser tests take from Debian. Firefox plays nothing without a sound server; ffmpeg makes what is played.
+const TEST_PROGRAMS: [(&str, &str); 4] = [
+    ("/usr/bin/chromium", "chromium"),
+    ("/usr/bin/firefox-esr", "firefox-esr"),
+    ("/usr/bin/pulseaudio", "pulseaudio"),
+    ("/usr/bin/ffmpeg", "ffmpeg"),
+];
+
+/// All of them, installed if they are missing.
 pub fn browsers() -> Result<()> {
-    let missing: Vec<&str> =
-        [("/usr/bin/chromium", "chromium"), ("/usr/bin/firefox-esr", "firefox-esr")]
-            .into_iter()
-            .filter(|(path, _)| !Path::new(path).exists())
-            .map(|(_, package)| package)
-            .collect();
+    let missing: Vec<&str> = TEST_PROGRAMS
+        .into_iter()
+        .filter(|(path, _)| !Path::new(path).exists())
+        .map(|(_, package)| package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }

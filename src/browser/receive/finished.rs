@@ -97,8 +97,14 @@ impl Inner {
         };
         let name = parcel.name().to_owned();
         self.parcel.replace(Some(parcel));
+        if let Some(media) = &*self.media.borrow() {
+            media.whole(content, &plan.shelf, &gone);
+        }
         if plan.state.saved {
             return Ok(Saved::Earlier);
+        }
+        if self.listens.get() {
+            return Ok(Saved::Kept);
         }
         let folder = self.folder.borrow_mut().take();
         let saved = match folder {
@@ -117,11 +123,18 @@ impl Inner {
                 Saved::File(name)
             }
         };
+        self.mark(plan, true);
+        Ok(saved)
+    }
+
+    /// Writes down whether it was saved, and what is gone.
+    pub(super) fn mark(&self, plan: &Plan, saved: bool) {
         let state = &plan.state;
+        let gone = plan.gone(&self.view.borrow().status.gone_files);
         let gone = (0..state.gone.len()).map(|file| gone.contains(&(file as u32))).collect();
         if let Some(storage) = &*self.storage.borrow() {
-            storage.mark(StoreState { saved: true, gone, ..state.clone() }.marks());
+            let played = self.listens.get();
+            storage.mark(StoreState { saved, played, gone, ..state.clone() }.marks());
         }
-        Ok(saved)
     }
 }

@@ -2,6 +2,7 @@
 
 mod finished;
 mod helping;
+mod listening;
 mod opened_room;
 mod opening;
 mod sentences;
@@ -12,13 +13,16 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::FileSystemDirectoryHandle;
 
+use super::media::refusal;
 use super::save::{Parcel, can_choose_folder, choose_folder};
 use super::storage::{Storage, StorageEvent, is_stored};
 use super::swarm_driver::SwarmDriver;
 use crate::archive::safe_path::shown_name;
+use crate::media::kind;
 use crate::swarm::Input;
 use crate::swarm::status::Phase;
-use crate::transfer::{FileRow, ReceiveView};
+use crate::transfer::{FileRow, PlayerCommand, PlayerView, ReceiveView};
+use listening::Media;
 use opened_room::{OpenedRoom, open_room};
 use opening::Plan;
 use sentences::{ELSEWHERE, Problem, STORAGE_FULL};
@@ -42,13 +46,20 @@ struct Inner {
     paused: Cell<bool>,
     parcel: RefCell<Option<Parcel>>,
     folder: RefCell<Option<FileSystemDirectoryHandle>>,
+    /// It is fetched to be played; the person did not ask for the files.
+    listens: Cell<bool>,
+    media: RefCell<Option<Media>>,
     on_change: Box<dyn Fn(ReceiveView)>,
+    on_player_change: Rc<dyn Fn(PlayerView)>,
 }
 
 impl Receive {
     /// Opens the manifest of the room that the address bar names. Joins only if an earlier visit left a download, which
     /// goes on by itself.
-    pub fn open(on_change: impl Fn(ReceiveView) + 'static) -> Self {
+    pub fn open(
+        on_change: impl Fn(ReceiveView) + 'static,
+        on_player_change: impl Fn(PlayerView) + 'static,
+    ) -> Self {
         let inner = Rc::new(Inner {
             view: RefCell::new(ReceiveView {
                 can_choose_folder: can_choose_folder(),
@@ -65,7 +76,10 @@ impl Receive {
             paused: Cell::new(false),
             parcel: RefCell::default(),
             folder: RefCell::default(),
+            listens: Cell::new(false),
+            media: RefCell::default(),
             on_change: Box::new(on_change),
+            on_player_change: Rc::new(on_player_change),
         });
         let this = inner.clone();
         spawn_local(async move {
@@ -101,6 +115,10 @@ impl Receive {
 
     /// Joins the room and fetches what is wanted; saves it by itself at the end.
     pub fn download(&self) {
+        if self.0.keep_after_all() {
+            return;
+        }
+        self.0.listens.set(false);
         self.0.folder.replace(None);
         // Tried again, when another tab was in the way.
         self.0.begin(self.0.resumes.get());
@@ -113,6 +131,7 @@ impl Receive {
             // Whoever closes the dialogue has changed their mind.
             if let Ok(folder) = choose_folder().await {
                 inner.folder.replace(Some(folder));
+                inner.listens.set(false);
                 inner.begin(false);
             }
         });
@@ -142,6 +161,9 @@ impl Receive {
 
     /// Saves the finished download once more.
     pub fn save_again(&self) {
+        if self.0.keep_after_all() {
+            return;
+        }
         if let Some(parcel) = &*self.0.parcel.borrow()
             && parcel.save().is_err()
         {
@@ -192,6 +214,9 @@ impl Inner {
         self.paused.set(false);
         self.parcel.replace(None);
         self.plan.replace(None);
+        if let Some(media) = &*self.media.borrow() {
+            media.answers.close();
+        }
         drop(self.driver.take());
         drop(self.storage.take());
         let mut view = self.view.borrow_mut();
@@ -207,6 +232,10 @@ impl Inner {
 
     fn cancel(&self) {
         self.resumes.set(false);
+        self.listens.set(false);
+        if let Some(media) = &*self.media.borrow() {
+            media.player.act(PlayerCommand::Close);
+        }
         self.forget();
         self.close();
         self.change(|view| {
@@ -218,13 +247,19 @@ impl Inner {
         });
     }
 
-    fn show_room(&self, room: OpenedRoom) {
-        let rows = room.manifest.files.iter().map(|file| FileRow {
-            path: shown_name(&file.path),
-            bytes: file.bytes,
-            wanted: true,
+    fn show_room(self: &Rc<Self>, room: OpenedRoom) {
+        let rows = room.manifest.files.iter().map(|file| {
+            let media = kind::of_path(&file.path);
+            FileRow {
+                path: shown_name(&file.path),
+                bytes: file.bytes,
+                wanted: true,
+                kind: media.map(|media| media.kind),
+                refusal: media.and_then(|media| refusal(media.kind, media.mime)),
+            }
         });
         let rows: Vec<FileRow> = rows.collect();
+        self.media.replace(Some(Media::new(self, &room, &rows)));
         self.room.replace(Some(Rc::new(room)));
         self.change(|view| {
             view.status.wanted_bytes = wanted_bytes(&rows);
@@ -237,6 +272,7 @@ impl Inner {
             StorageEvent::Opened(kind, left) => {
                 spawn_local(self.clone().opened(room.clone(), kind, left));
             }
+            StorageEvent::Busy if self.listens.get() => self.listen_elsewhere(),
             StorageEvent::Busy => self.fail(ELSEWHERE),
             StorageEvent::Checking(percent) => self.change(|view| view.checking = Some(percent)),
             StorageEvent::Verified(sound) => {
@@ -244,6 +280,9 @@ impl Inner {
             }
             StorageEvent::Checked { piece, matches } => {
                 self.post(Input::PieceChecked { piece, matches });
+                if let Some(media) = self.media.borrow().as_ref().filter(|_| matches) {
+                    media.answers.stored(piece);
+                }
             }
             StorageEvent::Loaded { piece, found } => {
                 let record = self.plan.borrow().as_ref().and_then(|plan| plan.records.of(piece));

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::finished::spans;
+use super::listening::Media;
 use super::opened_room::OpenedRoom;
 use super::sentences::{Problem, failure_sentence, gone_notice};
 use super::{Inner, wanted_bytes};
@@ -46,6 +47,9 @@ impl Inner {
             return;
         }
         self.close();
+        if let Some(media) = &*self.media.borrow() {
+            media.answers.opening();
+        }
         self.resumes.set(resumes);
         self.change(|view| {
             view.status.phase = Phase::Connecting;
@@ -89,9 +93,17 @@ impl Inner {
         let left = left.filter(|left| resumes || left.wanted == chosen);
         let keep = left.is_some();
         let mut state = match left {
-            Some(left) if resumes => left,
+            Some(left) if resumes => {
+                self.listens.set(left.played);
+                left
+            }
             // Asked for anew, so it is saved anew, and what was gone may be there again.
-            Some(left) => StoreState { saved: false, gone: vec![false; files], ..left },
+            Some(left) => StoreState {
+                saved: false,
+                played: self.listens.get(),
+                gone: vec![false; files],
+                ..left
+            },
             None if resumes => {
                 self.cancel();
                 return;
@@ -99,6 +111,7 @@ impl Inner {
             None => StoreState {
                 fingerprint,
                 saved: false,
+                played: self.listens.get(),
                 gone: vec![false; files],
                 wanted: chosen,
                 have: Bitfield::none(pieces),
@@ -188,6 +201,7 @@ impl Inner {
         let Some(storage) = self.storage.borrow().clone() else { return Ok(()) };
         storage.begin(&plan.state, plan.keep);
         self.change(|view| {
+            view.listening = self.listens.get();
             view.checking = None;
             view.in_memory = plan.in_memory;
         });
@@ -203,6 +217,7 @@ impl Inner {
             Access { room_id: room.link.room_id, secrets: room.secrets.clone(), owner_token: None };
         let plan = Rc::new(plan);
         self.plan.replace(Some(plan.clone()));
+        let source = Media::source(&room, &plan, storage.clone());
         let content = move |inbox: Inbox| -> Box<dyn Content> {
             let (layout, store, kept) = (room.layout.clone(), storage.clone(), plan.clone());
             let on_save = move |gone: &[u32]| {
@@ -228,9 +243,11 @@ impl Inner {
                 view.notice = view.notice.take().or_else(|| gone_notice(view));
                 view.problem = view.problem.take().or_else(|| failure.map(failure_sentence));
             });
+            inner.follow(failure);
             inner.forget_if_over(failure);
         });
         self.driver.replace(Some(driver));
+        self.serve_players(source);
         self.post(Input::Paused(self.paused.get()));
         self.post(Input::Started);
         Ok(())

@@ -7,8 +7,8 @@
 //! up to a bound, and says so.
 //!
 //! Messages are arrays, first the word. To the worker: `open`, then `verify` if there is something, `begin`, and in any
-//! order `record`, `piece`, `load`, `finish`, `mark`, `remove`. From it: `ready`, `opened` or `busy`, `checking`,
-//! `verified`, `checked`, `loaded`, `packing`, `finished`, `removed`, `failed`.
+//! order `record`, `piece`, `load`, `read`, `finish`, `mark`, `remove`. From it: `ready`, `opened` or `busy`, `checking`,
+//! `verified`, `checked`, `loaded`, `read`, `packing`, `finished`, `removed`, `failed`.
 
 mod memory;
 mod opfs;
@@ -17,4 +17,4 @@ mod worker;
 
 pub use memory::capacity as memory_capacity;
 pub use opfs::{forget_unsaved, is_stored};
-pub use page::{Opened, Place, Storage, StorageEvent, free_space};
+pub use page::{Opened, Place, Storage, StorageEvent, free_space, script_url};

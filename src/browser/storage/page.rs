@@ -1,9 +1,9 @@
 //! The page's side of the storage worker.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Array, Float64Array, Reflect, Uint8Array, Uint32Array};
+use js_sys::{Array, Float64Array, Function, Promise, Reflect, Uint8Array, Uint32Array};
 use litemap::LiteMap;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -22,6 +22,11 @@ const BOOTSTRAP: &str = "/storage-worker.js";
 extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = ["import", "meta"], js_name = url)]
     static SCRIPT_URL: String;
+}
+
+/// Address of this very script.
+pub fn script_url() -> String {
+    SCRIPT_URL.with(|url| url.clone())
 }
 
 /// Where pieces are kept.
@@ -73,12 +78,16 @@ pub struct Storage {
     worker: Worker,
     waiting: Rc<RefCell<Option<Vec<JsValue>>>>,
     loaded: Loaded,
+    readers: Readers,
+    last_reader: Cell<u32>,
     leaving: Leaving,
     _listeners: [Listener; 3],
 }
 
 /// Pieces that were read back and not dropped yet.
 type Loaded = Rc<RefCell<LiteMap<PieceIndex, Uint8Array>>>;
+/// Who waits for what is read for the page itself.
+type Readers = Rc<RefCell<LiteMap<u32, Function>>>;
 /// Itself, while it removes its files: until then it must not end.
 type Leaving = Rc<RefCell<Option<Rc<Storage>>>>;
 
@@ -95,7 +104,7 @@ impl Storage {
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(BOOTSTRAP, &options)?;
         let start = js_sys::Object::new();
-        Reflect::set(&start, &"script".into(), &SCRIPT_URL.with(|url| url.clone()).into())?;
+        Reflect::set(&start, &"script".into(), &script_url().into())?;
         Reflect::set(&start, &"module".into(), &wasm_bindgen::module())?;
         worker.post_message(&start)?;
         // Until the worker's code runs, messages to it would be lost.
@@ -104,6 +113,8 @@ impl Storage {
         let (loaded, leaving) = (Loaded::default(), Leaving::default());
         let (target, queue, told) = (worker.clone(), waiting.clone(), on_event.clone());
         let (pieces, gone) = (loaded.clone(), leaving.clone());
+        let readers = Readers::default();
+        let reading = readers.clone();
         let heard = move |event: MessageEvent| {
             let message: Array = event.data().unchecked_into();
             if message.get(0) == "ready" {
@@ -112,6 +123,12 @@ impl Storage {
                 }
             } else if message.get(0) == "removed" {
                 drop(gone.take());
+            } else if message.get(0) == "read" {
+                let reader = message.get(3).as_f64().unwrap_or_default() as u32;
+                if let Some(reader) = reading.borrow_mut().remove(&reader) {
+                    // It only takes the value.
+                    let _ = reader.call1(&JsValue::NULL, &message.get(2));
+                }
             } else if let Some(event) = parse(&message) {
                 if let StorageEvent::Loaded { piece, found: true } = event {
                     pieces.borrow_mut().insert(piece, message.get(2).unchecked_into());
@@ -130,7 +147,8 @@ impl Storage {
                 on_event(StorageEvent::Failed);
             }),
         ];
-        Ok(Self { worker, waiting, loaded, leaving, _listeners: listeners })
+        let last_reader = Cell::new(0);
+        Ok(Self { worker, waiting, loaded, readers, last_reader, leaving, _listeners: listeners })
     }
 
     /// Compares pieces that an earlier visit left with their hashes, which lie one behind the other.
@@ -177,6 +195,23 @@ impl Storage {
         let hash = Uint8Array::from(hash.as_slice());
         let (piece, offset) = (piece.0.into(), (offset as f64).into());
         self.send(&["load".into(), piece, offset, length.into(), hash.into()]);
+    }
+
+    /// Reads a piece for this page itself, if it is still what its record says.
+    pub async fn read(
+        &self,
+        (piece, offset, length): Place,
+        hash: &PieceHash,
+    ) -> Option<Uint8Array> {
+        let reader = self.last_reader.get().wrapping_add(1);
+        self.last_reader.set(reader);
+        let read = Promise::new(&mut |resolve, _| {
+            self.readers.borrow_mut().insert(reader, resolve);
+        });
+        let hash = Uint8Array::from(hash.as_slice());
+        let (piece, offset) = (piece.0.into(), (offset as f64).into());
+        self.send(&["read".into(), piece, offset, length.into(), hash.into(), reader.into()]);
+        JsFuture::from(read).await.ok()?.dyn_into().ok()
     }
 
     /// A part of a piece that was read back.

@@ -57,7 +57,7 @@ pub fn storage_worker() {
     });
     let listener = Listener::new(&scope, "message", move |event: MessageEvent| {
         let message: Array = event.data().unchecked_into();
-        if message.get(0) == "load" {
+        if message.get(0) == "load" || message.get(0) == "read" {
             // Others wait for it; packing an archive takes longer than they would.
             spawn_local(load(worker.clone(), message));
             return;
@@ -93,14 +93,19 @@ async fn flush_later(worker: Rc<Worker>) {
     }
 }
 
-/// Reads a piece back for another peer. What does not match any more is not claimed any more.
+/// Reads a piece back for another peer, or for the page itself. What does not match any more is not claimed any more.
 async fn load(worker: Rc<Worker>, message: Array) {
     let hash: Uint8Array = message.get(4).unchecked_into();
     let found = worker.sound_piece(number(&message, 2), number(&message, 3), &hash).await;
-    let reply = Array::of2(&"loaded".into(), &message.get(1));
+    let word = if message.get(0) == "read" { "read" } else { "loaded" };
+    let reply = Array::of2(&word.into(), &message.get(1));
+    if word == "read" {
+        reply.set(2, JsValue::NULL);
+        reply.set(3, message.get(5));
+    }
     match found {
         Some(bytes) => {
-            reply.push(&bytes);
+            reply.set(2, bytes.clone().into());
             let _ = worker.scope.post_message_with_transfer(&reply, &Array::of1(&bytes.buffer()));
         }
         None => {

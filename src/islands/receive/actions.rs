@@ -3,13 +3,26 @@
 use leptos::prelude::*;
 
 use super::{Download, Stage};
-use crate::components::later::{later, slot, text, when};
+use crate::components::later::{later, paragraph, slot, text, when};
 use crate::swarm::status::Phase;
 use crate::transfer::{Receive, Saved};
 
 /// The buttons of the stage.
 #[component]
 pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> impl IntoView {
+    let shows_play = Memo::new(move |_| {
+        download.player.with(|player| {
+            player.current.is_none() && player.tracks.iter().any(|track| track.refusal.is_none())
+        })
+    });
+    let shows_view = Memo::new(move |_| download.player.with(|player| player.pictures > 0));
+    // There is something to play, and no button for it: it has to be said why.
+    let refusal = Memo::new(move |_| {
+        download.player.with(|player| {
+            let all = player.tracks.iter().all(|track| track.refusal.is_some());
+            player.tracks.first().filter(|_| all).and_then(|track| track.refusal.clone())
+        })
+    });
     view! {
         <div class="receive-actions">
             {move || (stage.get() == Stage::Ready).then(|| view! { <Start download=download /> })}
@@ -21,7 +34,34 @@ pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> im
                     Stage::Failed => later(move || view! { <Again download=download /> }),
                 })
             })}
+            {slot(move || shows_play.get().then(|| later(move || view! { <Play download=download /> })))}
+            {slot(move || shows_view.get().then(|| later(move || view! { <Look download=download /> })))}
+            {slot(move || paragraph("hint", refusal.get()))}
         </div>
+    }
+}
+
+/// Pictures.
+#[component]
+fn Look(download: Download) -> impl IntoView {
+    view! {
+        <button type="button" class="button" on:click=move |_| download.receive.with(Receive::look)>
+            "View pictures"
+        </button>
+    }
+}
+
+/// Hear or see it now. Away once the player has its own.
+#[component]
+fn Play(download: Download) -> impl IntoView {
+    view! {
+        <button
+            type="button"
+            class="button large play"
+            on:click=move |_| download.receive.with(|receive| receive.play(None))
+        >
+            "Play"
+        </button>
     }
 }
 
@@ -72,6 +112,14 @@ fn IntoFolder(download: Download, nothing: Signal<bool>) -> impl IntoView {
 #[component]
 fn Running(download: Download, phase: Memo<Phase>) -> impl IntoView {
     let paused = Memo::new(move |_| phase.get() == Phase::Paused);
+    let keep = move || {
+        download.listening.get().then(|| {
+            later(move || {
+                let keep = move |_| download.receive.with(Receive::download);
+                view! { <button type="button" class="button" on:click=keep>"Download"</button> }
+            })
+        })
+    };
     let toggle = move |_| match paused.get_untracked() {
         true => download.receive.with(Receive::resume),
         false => download.receive.with(Receive::pause),
@@ -81,6 +129,7 @@ fn Running(download: Download, phase: Memo<Phase>) -> impl IntoView {
             <button type="button" class="button" class:primary=when(move || paused.get()) on:click=toggle>
                 {text(move || if paused.get() { "Resume" } else { "Pause" }.to_owned())}
             </button>
+            {slot(keep)}
             <button type="button" class="button" on:click=move |_| download.receive.with(Receive::cancel)>
                 "Cancel"
             </button>
@@ -96,6 +145,7 @@ fn Done(download: Download) -> impl IntoView {
         }
         Some(Saved::Folder(name)) => format!("Saved in the folder “{name}”."),
         Some(Saved::Earlier) => "Saved on an earlier visit.".to_owned(),
+        Some(Saved::Kept) => "Everything is here, kept in this browser for this page.".to_owned(),
         None => String::new(),
     };
     let save = move |event: leptos::ev::MouseEvent| {
@@ -106,7 +156,12 @@ fn Done(download: Download) -> impl IntoView {
     view! {
         <p class="saved" aria-live="polite">{text(where_to)}</p>
         <p class="saved-again">
-            <a href="#" on:click=save>"Save again"</a>
+            <a href="#" on:click=save>
+                {text(move || match download.saved.get() {
+                    Some(Saved::Kept) => "Save to your disk".to_owned(),
+                    _ => "Save again".to_owned(),
+                })}
+            </a>
         </p>
     }
 }

@@ -6,7 +6,9 @@
 mod actions;
 mod files;
 mod helping;
+mod player;
 mod progress;
+mod viewer;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,14 +19,16 @@ use leptos::prelude::*;
 use self::actions::Actions;
 use self::files::Files;
 use self::helping::Helping;
+use self::player::Player;
 use self::progress::Progress;
+use self::viewer::Viewer;
 use super::held::Held;
 use super::page;
 use super::unsupported::Unsupported;
 use crate::components::later::{later, paragraph, slot, watch};
 use crate::components::problem::Problem;
 use crate::swarm::status::{DownloadStatus, Phase, percent};
-use crate::transfer::{self, FileRow, ReceiveView, Saved, Support};
+use crate::transfer::{self, FileRow, PlayerView, ReceiveView, Saved, Support};
 
 /// What the page is told, in signals that the server can hold as well, each woken only by its own news.
 #[derive(Clone, Copy)]
@@ -36,6 +40,8 @@ struct Download {
     saving: RwSignal<Option<u8>>,
     checking: RwSignal<Option<u8>>,
     helps: RwSignal<bool>,
+    listening: RwSignal<bool>,
+    player: RwSignal<PlayerView>,
     in_memory: RwSignal<bool>,
     can_choose_folder: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
@@ -80,6 +86,8 @@ impl Download {
             saving: RwSignal::new(None),
             checking: RwSignal::new(None),
             helps: RwSignal::new(false),
+            listening: RwSignal::new(false),
+            player: RwSignal::new(PlayerView::default()),
             in_memory: RwSignal::new(false),
             can_choose_folder: RwSignal::new(false),
             problem: RwSignal::new(None),
@@ -99,6 +107,7 @@ impl Download {
         page::set_if_new(self.saving, view.saving);
         page::set_if_new(self.checking, view.checking);
         page::set_if_new(self.helps, view.helps);
+        page::set_if_new(self.listening, view.listening);
         page::set_if_new(self.in_memory, view.in_memory);
         page::set_if_new(self.can_choose_folder, view.can_choose_folder);
         page::set_if_new(self.problem, view.problem);
@@ -121,7 +130,10 @@ pub fn Receive(
     watch(move || {
         support.set(transfer::support());
         if support.get_untracked() == Support::Full {
-            let receive = transfer::Receive::open(move |view| download.take(view));
+            let receive = transfer::Receive::open(
+                move |view| download.take(view),
+                move |view| page::set_if_new(download.player, view),
+            );
             download.receive.put(receive);
         }
     });
@@ -137,6 +149,8 @@ pub fn Receive(
                             <Notices download=download />
                             <Progress download=download phase=phase stage=stage />
                             <Actions download=download phase=phase stage=stage />
+                            <Player download=download />
+                            <Viewer download=download />
                             <Helping download=download stage=stage />
                         </section>
                     }

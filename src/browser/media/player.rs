@@ -1,0 +1,329 @@
+//! The player: one track at a time, in the element of its kind.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Blob, Element, Event};
+
+use super::super::listener::Listener;
+use super::super::save::ObjectUrl;
+use super::answers::Answers;
+use super::element::MediaElement;
+use super::session::Session;
+use super::{keys, places, service_worker};
+use crate::media::kind::{self, Kind};
+use crate::transfer::{PlayerCommand, PlayerView, Track};
+
+/// Said where there is no service worker.
+const NOT_YET: &str = "This browser, or this kind of window, does not let pages play what is still on its way. It \
+                       plays when everything is here.";
+
+/// Told after every change.
+type OnChange = dyn Fn(PlayerView);
+
+pub(super) struct Inner {
+    pub(super) room: String,
+    /// In the order in which they are played.
+    pub(super) tracks: RefCell<Arc<Vec<Track>>>,
+    pub(super) answers: Rc<Answers>,
+    pub(super) view: RefCell<PlayerView>,
+    pub(super) element: RefCell<Option<Rc<MediaElement>>>,
+    pub(super) place: RefCell<Option<Element>>,
+    /// Where to go once the length is known.
+    pub(super) seek_to: Cell<Option<f64>>,
+    /// It is to play as soon as it can.
+    pub(super) wants: Cell<bool>,
+    pub(super) retries: Cell<u32>,
+    pub(super) remembered: Cell<f64>,
+    /// Whether a service worker answers; `None` while that is not known.
+    pub(super) worker: Cell<Option<bool>>,
+    /// For where there is no service worker.
+    pub(super) whole: RefCell<Option<WholeFiles>>,
+    /// The address of the one that is played from there.
+    pub(super) address: RefCell<Option<(ObjectUrl, Blob)>>,
+    pub(super) session: RefCell<Option<Session>>,
+    /// Whose tags were read last.
+    pub(super) tagged: Cell<Option<usize>>,
+    /// The picture of what is played.
+    pub(super) artwork: RefCell<Option<Rc<ObjectUrl>>>,
+    /// What can be looked at.
+    pub(super) pictures: Vec<Track>,
+    pub(super) on_change: Box<OnChange>,
+}
+
+/// A finished download.
+pub struct WholeFiles {
+    pub content: Blob,
+    /// Each file that came, and its first byte.
+    pub places: Vec<(usize, u64)>,
+}
+
+impl WholeFiles {
+    fn part(&self, track: &Track, mime: &str) -> Option<Blob> {
+        let (_, start) = self.places.iter().find(|(file, _)| *file == track.file)?;
+        let (start, end) = (*start as f64, (*start + track.bytes) as f64);
+        self.content.slice_with_f64_and_f64_and_content_type(start, end, mime).ok()
+    }
+}
+
+/// The page's player; dropping it ends it.
+pub struct Player {
+    pub(super) inner: Rc<Inner>,
+    _listeners: Vec<Listener>,
+}
+
+impl Player {
+    /// A player of the room of this name that plays nothing yet.
+    pub fn new(
+        room: &str,
+        answers: Rc<Answers>,
+        (tracks, pictures): (Vec<Track>, Vec<Track>),
+        on_change: impl Fn(PlayerView) + 'static,
+    ) -> Self {
+        let tracks = Arc::new(tracks);
+        let any = !pictures.is_empty() || tracks.iter().any(|track| track.refusal.is_none());
+        let view = PlayerView {
+            tracks: tracks.clone(),
+            pictures: pictures.len(),
+            volume: 100,
+            speed: 100,
+            ..Default::default()
+        };
+        let inner = Rc::new(Inner {
+            room: room.to_owned(),
+            tracks: RefCell::new(tracks),
+            answers,
+            view: RefCell::new(view),
+            element: RefCell::default(),
+            place: RefCell::default(),
+            seek_to: Cell::new(None),
+            wants: Cell::new(false),
+            retries: Cell::new(0),
+            remembered: Cell::new(0.0),
+            worker: Cell::new(None),
+            whole: RefCell::default(),
+            address: RefCell::default(),
+            session: RefCell::default(),
+            tagged: Cell::new(None),
+            artwork: RefCell::default(),
+            pictures,
+            on_change: Box::new(on_change),
+        });
+        if any {
+            let this = Rc::downgrade(&inner);
+            spawn_local(async move {
+                let controls = service_worker::control().await;
+                if let Some(inner) = this.upgrade() {
+                    inner.worker.set(Some(controls));
+                    inner.load();
+                    inner.load_picture();
+                }
+            });
+        }
+        inner.tell();
+        let mut listeners = Vec::new();
+        if let Some(window) = web_sys::window() {
+            let this = Rc::downgrade(&inner);
+            listeners.push(Listener::new(&window, "pagehide", move |_: Event| {
+                if let Some(inner) = this.upgrade() {
+                    inner.remember();
+                }
+            }));
+            let this = Rc::downgrade(&inner);
+            listeners.push(Listener::new(&window, "keydown", move |event| {
+                let Some(inner) = this.upgrade().filter(|inner| inner.is_open()) else { return };
+                let view = inner.view.borrow().clone();
+                if let Some(command) = keys::command(&event, &view) {
+                    event.prevent_default();
+                    inner.act(command);
+                }
+            }));
+        }
+        Self { inner, _listeners: listeners }
+    }
+
+    /// The track that Play begins with: where the person stopped, or the first that can be played.
+    pub fn first(&self) -> Option<usize> {
+        let tracks = self.inner.tracks.borrow().clone();
+        let playable =
+            |file: usize| tracks.iter().any(|track| track.file == file && track.refusal.is_none());
+        let remembered = places::recall(&self.inner.room).map(|(file, _)| file);
+        let first = tracks.iter().find(|track| track.refusal.is_none()).map(|track| track.file);
+        remembered.filter(|file| playable(*file)).or(first)
+    }
+
+    /// Plays a track, from where the person stopped if it is that one. In a click, or browsers stay silent.
+    pub fn play(&self, file: usize) {
+        let remembered = places::recall(&self.inner.room).filter(|(last, _)| *last == file);
+        let from = remembered.map_or(0.0, |(_, seconds)| seconds);
+        self.inner.open(file, from);
+    }
+
+    /// Where the element goes.
+    pub fn show_in(&self, place: &Element) {
+        self.inner.place.replace(Some(place.clone()));
+        if let Some(element) = &*self.inner.element.borrow() {
+            element.show_in(place);
+        }
+    }
+
+    /// What the person asks of it.
+    pub fn act(&self, command: PlayerCommand) {
+        self.inner.act(command);
+    }
+
+    /// Everything is here: where there is no service worker, playing can begin.
+    pub fn whole_files(&self, files: WholeFiles) {
+        self.inner.whole.replace(Some(files));
+        self.inner.load();
+        self.inner.load_picture();
+    }
+
+    /// Whether each file is fetched, by number.
+    pub fn set_wanted(&self, wanted: &[bool]) {
+        let mut tracks = (**self.inner.tracks.borrow()).clone();
+        for track in &mut tracks {
+            track.wanted = wanted.get(track.file) == Some(&true);
+        }
+        let tracks = Arc::new(tracks);
+        self.inner.tracks.replace(tracks.clone());
+        self.inner.change(|view| view.tracks = tracks);
+    }
+
+    /// More of the room is here.
+    pub fn refresh(&self) {
+        self.inner.refresh();
+    }
+}
+
+impl Inner {
+    pub(super) fn is_open(&self) -> bool {
+        self.view.borrow().current.is_some()
+    }
+
+    pub(super) fn tell(&self) {
+        let view = self.view.borrow().clone();
+        (self.on_change)(view);
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut PlayerView)) {
+        change(&mut self.view.borrow_mut());
+        self.tell();
+    }
+
+    pub(super) fn track(&self, file: usize) -> Option<Track> {
+        self.tracks.borrow().iter().find(|track| track.file == file).cloned()
+    }
+
+    pub(super) fn current(&self) -> Option<Track> {
+        let current = self.view.borrow().current?;
+        self.track(current)
+    }
+
+    pub(super) fn open(self: &Rc<Self>, file: usize, from: f64) {
+        let Some(track) = self.track(file) else { return };
+        self.remember();
+        self.retries.set(0);
+        self.wants.set(true);
+        self.seek_to.set((from > 0.0).then_some(from));
+        self.remembered.set(from);
+        let same = self.element.borrow().as_ref().is_some_and(|old| old.kind == track.kind);
+        if same {
+            if let Some(element) = &*self.element.borrow() {
+                let _ = element.element.pause();
+                let _ = element.element.remove_attribute("src");
+            }
+        } else {
+            self.element.replace(None);
+            self.make_element(track.kind);
+        }
+        self.change(|view| {
+            view.current = Some(file);
+            view.kind = Some(track.kind);
+            view.title = track.title.clone();
+            view.artist = String::new();
+            view.artwork = None;
+            view.position = from;
+            view.duration = 0.0;
+            view.playing = false;
+            view.waiting = true;
+            view.buffered = Vec::new();
+            view.problem = None;
+            view.notice = None;
+        });
+        if self.session.borrow().is_none() {
+            let this = Rc::downgrade(self);
+            self.session.replace(Session::take(move |command| {
+                if let Some(inner) = this.upgrade() {
+                    inner.act(command);
+                }
+            }));
+        }
+        if let Some(session) = &*self.session.borrow() {
+            session.show(&track.title, "", "", None);
+        }
+        self.load();
+    }
+
+    pub(super) fn make_element(self: &Rc<Self>, kind: Kind) {
+        let this = Rc::downgrade(self);
+        let heard = move |event| {
+            if let Some(inner) = this.upgrade() {
+                inner.heard(event);
+            }
+        };
+        let Ok(element) = MediaElement::new(kind, heard) else { return };
+        let view = self.view.borrow();
+        element.element.set_volume(f64::from(view.volume) / 100.0);
+        element.element.set_muted(view.muted);
+        element.element.set_default_playback_rate(f64::from(view.speed) / 100.0);
+        element.element.set_playback_rate(f64::from(view.speed) / 100.0);
+        if let Some(place) = &*self.place.borrow() {
+            element.show_in(place);
+        }
+        self.element.replace(Some(Rc::new(element)));
+    }
+
+    /// Gives the element its address, as soon as somebody answers there.
+    pub(super) fn load(&self) {
+        let (Some(track), Some(element)) = (self.current(), self.element.borrow().clone()) else {
+            return;
+        };
+        if element.element.has_attribute("src") {
+            return;
+        }
+        if track.bytes == 0 {
+            self.give_up(format!("{} is empty: there is nothing to play.", track.title));
+            return;
+        }
+        let Some(controls) = self.worker.get() else { return };
+        let Some(address) = self.address(&track, controls) else {
+            self.change(|view| view.notice = Some(NOT_YET.to_owned()));
+            return;
+        };
+        element.element.set_src(&address);
+        if self.wants.get() {
+            element.play();
+        }
+        self.change(|view| view.notice = None);
+    }
+
+    /// Where the content of a file is to be had, if it is yet.
+    pub(super) fn address(&self, track: &Track, controls: bool) -> Option<String> {
+        match controls {
+            true => Some(format!("/media/{}/{}", self.room, track.file)),
+            false => self.address_of_whole(track),
+        }
+    }
+
+    fn address_of_whole(&self, track: &Track) -> Option<String> {
+        let mime = kind::of_path(&track.title)?.mime;
+        let part = self.whole.borrow().as_ref()?.part(track, mime)?;
+        let url = ObjectUrl::new(&part).ok()?;
+        let address = url.address().to_owned();
+        self.address.replace(Some((url, part)));
+        Some(address)
+    }
+}

@@ -1,0 +1,243 @@
+//! What the player does while it plays: the element's news, the person's wishes, and what to do when it breaks.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MediaError;
+
+use super::element::MediaElement;
+use super::player::Inner;
+use super::{places, tags};
+use crate::media::kind;
+use crate::transfer::{PlayerCommand, Track};
+
+/// Times that a player asks again after the connection to the service worker broke, before the person has to.
+const MOST_RETRIES: u32 = 8;
+/// Seconds that are played before the place is remembered anew.
+const REMEMBER_SECONDS: f64 = 5.0;
+/// A track is begun anew by "previous" after this many seconds; before, it is the track before it.
+const RESTART_SECONDS: f64 = 4.0;
+
+impl Inner {
+    pub(super) fn heard(self: &Rc<Self>, event: &'static str) {
+        let Some(element) = self.element.borrow().clone() else { return };
+        match event {
+            "loadedmetadata" => {
+                if let Some(seconds) = self.seek_to.take()
+                    && seconds < element.duration() - 1.0
+                {
+                    element.element.set_current_time(seconds);
+                }
+                let bytes = self.current().map_or(0, |track| track.bytes);
+                let duration = element.duration();
+                if duration > 0.0 {
+                    self.answers.set_rate((bytes as f64 / duration) as u64);
+                }
+            }
+            "ended" => {
+                self.remembered.set(0.0);
+                if let Some(track) = self.current() {
+                    places::remember(&self.room, track.file, 0.0);
+                }
+                self.step(1);
+                return;
+            }
+            "error" => {
+                self.failed(&element);
+                return;
+            }
+            "playing" => {
+                self.change(|view| view.problem = None);
+                self.read_tags();
+            }
+            "pause" => self.remember(),
+            "timeupdate" => {
+                let now = element.element.current_time();
+                if (now - self.remembered.get()).abs() >= REMEMBER_SECONDS {
+                    self.retries.set(0);
+                    self.remember();
+                }
+            }
+            _ => {}
+        }
+        self.refresh();
+    }
+
+    pub(super) fn refresh(&self) {
+        let (Some(track), Some(element)) = (self.current(), self.element.borrow().clone()) else {
+            return;
+        };
+        let media = &element.element;
+        // Until it is where it is to go on, what it says is not where the person is.
+        let position = self.seek_to.get().unwrap_or_else(|| media.current_time());
+        self.change(|view| {
+            view.playing = !media.paused();
+            // HAVE_FUTURE_DATA: something to play after this moment.
+            view.waiting = view.playing && media.ready_state() < 3;
+            view.position = position;
+            view.duration = element.duration();
+            view.buffered = element.buffered();
+            view.here = self.answers.here(track.file);
+            view.volume = (media.volume() * 100.0).round() as u8;
+            view.muted = media.muted();
+            view.speed = (media.playback_rate() * 100.0).round() as u16;
+        });
+    }
+
+    pub(super) fn remember(&self) {
+        let (Some(track), Some(element)) = (self.current(), self.element.borrow().clone()) else {
+            return;
+        };
+        let seconds = element.element.current_time();
+        if seconds > 0.0 && self.seek_to.get().is_none() && !element.element.ended() {
+            self.remembered.set(seconds);
+            places::remember(&self.room, track.file, seconds);
+        }
+    }
+
+    /// The element gave up: it asks again if the way to the pieces broke, and else the person is told why.
+    pub(super) fn failed(&self, element: &MediaElement) {
+        let Some(track) = self.current() else { return };
+        let code = element.element.error().map_or(0, |error| error.code());
+        let began = element.duration() > 0.0;
+        let broken = code == MediaError::MEDIA_ERR_NETWORK
+            || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && began);
+        let retries = self.retries.get();
+        if broken && retries < MOST_RETRIES {
+            self.retries.set(retries + 1);
+            let place = self.view.borrow().position;
+            self.seek_to.set((place > 0.0).then_some(place));
+            let source = element.element.src();
+            element.element.set_src(&source);
+            if self.wants.get() {
+                element.play();
+            }
+            return;
+        }
+        let title = &track.title;
+        self.give_up(if broken || !self.answers.is_here() && self.worker.get() == Some(true) {
+            format!("The rest of {title} cannot be had now. Press Play to try again.")
+        } else {
+            format!(
+                "This browser cannot play {title}: it is damaged, is not what its name says, or is of a kind that the \
+                 browser does not know. You can still download it."
+            )
+        });
+    }
+
+    pub(super) fn give_up(&self, problem: String) {
+        self.wants.set(false);
+        if let Some(element) = &*self.element.borrow() {
+            let _ = element.element.remove_attribute("src");
+        }
+        self.change(|view| {
+            view.playing = false;
+            view.waiting = false;
+            view.problem = Some(problem);
+        });
+    }
+
+    /// To the next track that can be played, or the one before.
+    pub(super) fn step(self: &Rc<Self>, by: isize) {
+        let tracks = self.tracks.borrow().clone();
+        let Some(current) = self.view.borrow().current else { return };
+        let Some(at) = tracks.iter().position(|track| track.file == current) else { return };
+        let playable = |track: &&Track| track.refusal.is_none() && track.wanted;
+        let next = match by {
+            1 => tracks.iter().skip(at + 1).find(playable),
+            _ => tracks.iter().take(at).rev().find(playable),
+        };
+        match next {
+            Some(track) => self.open(track.file, 0.0),
+            None => self.refresh(),
+        }
+    }
+
+    pub(super) fn act(self: &Rc<Self>, command: PlayerCommand) {
+        let Some(element) = self.element.borrow().clone() else { return };
+        let media = &element.element;
+        match command {
+            PlayerCommand::Toggle if media.paused() => self.act(PlayerCommand::Play),
+            PlayerCommand::Toggle | PlayerCommand::Pause => {
+                self.wants.set(false);
+                let _ = media.pause();
+            }
+            PlayerCommand::Play => {
+                self.wants.set(true);
+                self.retries.set(0);
+                self.load();
+                if media.has_attribute("src") {
+                    element.play();
+                }
+            }
+            PlayerCommand::Next => self.step(1),
+            PlayerCommand::Previous if media.current_time() > RESTART_SECONDS => {
+                media.set_current_time(0.0);
+            }
+            PlayerCommand::Previous => self.step(-1),
+            PlayerCommand::SeekTo(seconds) => {
+                let most = element.duration();
+                if most > 0.0 {
+                    media.set_current_time(seconds.clamp(0.0, most));
+                }
+            }
+            PlayerCommand::SeekBy(seconds) => {
+                self.act(PlayerCommand::SeekTo(media.current_time() + seconds));
+            }
+            PlayerCommand::Volume(percent) => {
+                media.set_muted(false);
+                media.set_volume(f64::from(percent.min(100)) / 100.0);
+            }
+            PlayerCommand::Mute => media.set_muted(!media.muted()),
+            PlayerCommand::Speed(percent) => {
+                media.set_default_playback_rate(f64::from(percent) / 100.0);
+                media.set_playback_rate(f64::from(percent) / 100.0);
+            }
+            PlayerCommand::Turn(_) | PlayerCommand::ClosePicture => {}
+            PlayerCommand::Close => {
+                self.remember();
+                self.wants.set(false);
+                self.element.replace(None);
+                self.session.replace(None);
+                self.change(|view| {
+                    view.current = None;
+                    view.playing = false;
+                });
+            }
+        }
+        self.refresh();
+    }
+
+    /// Once a track plays: what it says of itself is not worth waiting for.
+    fn read_tags(self: &Rc<Self>) {
+        let Some(track) = self.current() else { return };
+        if self.tagged.replace(Some(track.file)) == Some(track.file) {
+            return;
+        }
+        let Some(media) = kind::of_path(&track.title) else { return };
+        // The page's policy lets it read an address of its own, but not that of a blob.
+        let source: JsValue = match (self.worker.get(), &*self.address.borrow()) {
+            (Some(false), Some((_, blob))) => blob.clone().into(),
+            (Some(true), _) => self.address(&track, true).into(),
+            _ => return,
+        };
+        let this = Rc::downgrade(self);
+        spawn_local(async move {
+            let tags = tags::read(&source, media.mime, track.bytes).await;
+            let inner = this.upgrade().filter(|i| i.view.borrow().current == Some(track.file));
+            let (Some(inner), Some(tags)) = (inner, tags) else { return };
+            let title = if tags.title.is_empty() { &track.title } else { &tags.title };
+            let artwork = tags.picture.as_ref().map(|picture| picture.address());
+            if let Some(session) = &*inner.session.borrow() {
+                session.show(title, &tags.artist, &tags.album, artwork);
+            }
+            inner.change(|view| {
+                view.title = title.clone();
+                view.artist = tags.artist.clone();
+                view.artwork = artwork.map(str::to_owned);
+            });
+            inner.artwork.replace(tags.picture);
+        });
+    }
+}

@@ -1,0 +1,108 @@
+//! The lock screen and the media keys (Media Session). Where a browser has none, nothing happens.
+
+use js_sys::{Array, Function, Object, Reflect};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::browser::support::global;
+use crate::transfer::PlayerCommand;
+
+#[wasm_bindgen]
+extern "C" {
+    type MediaSession;
+    #[wasm_bindgen(method, catch, js_name = setActionHandler)]
+    fn set_action_handler(
+        this: &MediaSession,
+        action: &str,
+        handler: Option<&Function>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, setter)]
+    fn set_metadata(this: &MediaSession, metadata: &JsValue);
+
+    type MediaMetadata;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(init: &JsValue) -> Result<MediaMetadata, JsValue>;
+}
+
+/// What each key does. Seeks are told apart by their details.
+const ACTIONS: [&str; 8] = [
+    "play",
+    "pause",
+    "stop",
+    "previoustrack",
+    "nexttrack",
+    "seekbackward",
+    "seekforward",
+    "seekto",
+];
+/// Seconds of a jump whose length the browser leaves to the page.
+const JUMP_SECONDS: f64 = 10.0;
+
+/// The page's session; dropping it gives the keys back.
+pub struct Session {
+    session: MediaSession,
+    _handlers: Vec<Closure<dyn FnMut(JsValue)>>,
+}
+
+impl Session {
+    /// Takes the keys, if there are any.
+    pub fn take(act: impl Fn(PlayerCommand) + Clone + 'static) -> Option<Self> {
+        let session = global(&["navigator", "mediaSession"]).ok().filter(JsValue::is_object)?;
+        let session: MediaSession = session.unchecked_into();
+        let mut handlers = Vec::new();
+        for action in ACTIONS {
+            let act = act.clone();
+            let handler = Closure::<dyn FnMut(JsValue)>::new(move |details: JsValue| {
+                let number = |name: &str| Reflect::get(&details, &name.into()).ok()?.as_f64();
+                let jump = number("seekOffset").unwrap_or(JUMP_SECONDS);
+                let command = match action {
+                    "play" => PlayerCommand::Play,
+                    "pause" | "stop" => PlayerCommand::Pause,
+                    "previoustrack" => PlayerCommand::Previous,
+                    "nexttrack" => PlayerCommand::Next,
+                    "seekbackward" => PlayerCommand::SeekBy(-jump),
+                    "seekforward" => PlayerCommand::SeekBy(jump),
+                    _ => match number("seekTime") {
+                        Some(seconds) => PlayerCommand::SeekTo(seconds),
+                        None => return,
+                    },
+                };
+                act(command);
+            });
+            // Browsers throw for actions that they do not know.
+            let _ = session.set_action_handler(action, Some(handler.as_ref().unchecked_ref()));
+            handlers.push(handler);
+        }
+        Some(Self { session, _handlers: handlers })
+    }
+
+    /// What is played. `artwork` is the address of a picture.
+    pub fn show(&self, title: &str, artist: &str, album: &str, artwork: Option<&str>) {
+        let entries = Object::new();
+        let set = |object: &Object, name: &str, value: &JsValue| {
+            // A plain object takes any field.
+            let _ = Reflect::set(object, &name.into(), value);
+        };
+        for (name, value) in [("title", title), ("artist", artist), ("album", album)] {
+            set(&entries, name, &value.into());
+        }
+        if let Some(address) = artwork {
+            let image = Object::new();
+            set(&image, "src", &address.into());
+            set(&entries, "artwork", &Array::of1(&image));
+        }
+        if let Ok(metadata) = MediaMetadata::new(&entries) {
+            self.session.set_metadata(&metadata);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for action in ACTIONS {
+            let _ = self.session.set_action_handler(action, None);
+        }
+        self.session.set_metadata(&JsValue::NULL);
+    }
+}

@@ -1,0 +1,222 @@
+//! Playing a room's files while they arrive: the download and the player, brought together.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use web_sys::{Blob, Element};
+
+use super::opened_room::OpenedRoom;
+use super::opening::Plan;
+use super::{Inner, Receive, wanted_bytes};
+use crate::browser::media::answers::{Answers, Source};
+use crate::browser::media::player::{Player, WholeFiles};
+use crate::browser::piece_store::Shelf;
+use crate::browser::save::Parcel;
+use crate::browser::storage::Storage;
+use crate::media::kind::{self, Kind};
+use crate::media::natural;
+use crate::swarm::Failure;
+use crate::swarm::status::Phase;
+use crate::transfer::{FileRow, PlayerCommand, Saved, Track};
+
+/// What plays, and what answers it.
+pub struct Media {
+    pub answers: Rc<Answers>,
+    pub player: Player,
+}
+
+impl Media {
+    /// For a room whose names are known.
+    pub fn new(inner: &Rc<Inner>, room: &OpenedRoom, rows: &[FileRow]) -> Self {
+        let weak = Rc::downgrade(inner);
+        let name = room.link.room_id.to_string();
+        let answers = Rc::new(Answers::new(&name, move |input| {
+            if let Some(inner) = weak.upgrade() {
+                inner.post(input);
+            }
+        }));
+        let on_change = inner.on_player_change.clone();
+        let player = Player::new(&name, answers.clone(), tracks(rows), move |view| on_change(view));
+        Self { answers, player }
+    }
+
+    /// Where the pieces of a download are.
+    pub fn source(room: &OpenedRoom, plan: &Plan, storage: Rc<Storage>) -> Source {
+        let mime = |path: &str| kind::of_path(path).map(|media| media.mime);
+        Source {
+            types: room.manifest.files.iter().map(|file| mime(&file.path)).collect(),
+            layout: room.layout.clone(),
+            shelf: plan.shelf.clone(),
+            records: plan.records.clone(),
+            storage,
+            have: RefCell::new(plan.state.have.clone()),
+        }
+    }
+
+    /// All is stored.
+    pub fn whole(&self, content: &Blob, shelf: &Shelf, gone: &[u32]) {
+        let places = shelf.files().filter(|(file, _)| !gone.contains(&(*file as u32))).collect();
+        self.player.whole_files(WholeFiles { content: content.clone(), places });
+    }
+}
+
+/// What can be heard or seen, and what can be looked at, in the order of its names.
+fn tracks(rows: &[FileRow]) -> (Vec<Track>, Vec<Track>) {
+    let mut files: Vec<(usize, &FileRow)> = rows.iter().enumerate().collect();
+    files.sort_by(|(_, one), (_, other)| natural::compare(&one.path, &other.path));
+    let track = |(file, row): (usize, &FileRow)| {
+        let kind = row.kind?;
+        let title = row.path.rsplit('/').next().unwrap_or(&row.path).to_owned();
+        let refusal = row.refusal.clone();
+        Some(Track { file, title, kind, bytes: row.bytes, wanted: true, refusal })
+    };
+    let all = files.into_iter().filter_map(track);
+    all.partition(|track| track.kind != Kind::Image)
+}
+
+impl Receive {
+    /// Plays a file, or what Play begins with, and fetches the room for that.
+    pub fn play(&self, file: Option<usize>) {
+        let inner = &self.0;
+        {
+            let media = inner.media.borrow();
+            let Some(media) = &*media else { return };
+            let Some(file) = file.or_else(|| media.player.first()) else { return };
+            inner.want(file);
+            // Held until the store is open; in this click, so that the browser lets it sound.
+            if !inner.is_running() {
+                media.answers.opening();
+            }
+            media.player.play(file);
+        }
+        inner.fetch_to_play();
+    }
+
+    /// Shows the first picture, and fetches the room for that.
+    pub fn look(&self) {
+        let first = match &*self.0.media.borrow() {
+            Some(media) => media.player.first_picture(),
+            None => None,
+        };
+        let Some(first) = first else { return };
+        self.0.want(first);
+        if let Some(media) = &*self.0.media.borrow() {
+            if !self.0.is_running() {
+                media.answers.opening();
+            }
+            media.player.show_picture(first);
+        }
+        self.0.fetch_to_play();
+    }
+
+    /// What the person asks of the player.
+    pub fn command(&self, command: PlayerCommand) {
+        if let Some(media) = &*self.0.media.borrow() {
+            match command {
+                PlayerCommand::Turn(by) => media.player.turn(by),
+                PlayerCommand::ClosePicture => media.player.close_picture(),
+                command => media.player.act(command),
+            }
+        }
+        if command == PlayerCommand::Play {
+            self.0.fetch_to_play();
+        }
+    }
+
+    /// Where the player's own element goes.
+    pub fn show_player_in(&self, place: &Element) {
+        if let Some(media) = &*self.0.media.borrow() {
+            media.player.show_in(place);
+        }
+    }
+}
+
+impl Inner {
+    fn is_running(&self) -> bool {
+        self.storage.borrow().is_some()
+    }
+
+    /// Whoever plays a file wants it, as long as that can still be chosen.
+    fn want(&self, file: usize) {
+        if self.is_running() {
+            return;
+        }
+        self.change(|view| {
+            let Some(files) = &mut view.files else { return };
+            if let Some(row) = Rc::make_mut(files).get_mut(file) {
+                row.wanted = true;
+            }
+            view.status.wanted_bytes = wanted_bytes(files);
+        });
+    }
+
+    /// Joins the room, unless it is fetched already.
+    fn fetch_to_play(self: &Rc<Self>) {
+        if self.is_running() {
+            if self.paused.get() {
+                self.pause(false);
+            }
+            return;
+        }
+        self.listens.set(true);
+        self.begin(self.resumes.get());
+    }
+
+    /// What was fetched to be played is to be saved after all. Tells whether that was so.
+    pub(super) fn keep_after_all(self: &Rc<Self>) -> bool {
+        let plan = self.plan.borrow().clone();
+        let Some(plan) = plan.filter(|_| self.listens.get() && self.driver.borrow().is_some())
+        else {
+            return false;
+        };
+        self.listens.set(false);
+        self.change(|view| view.listening = false);
+        let save = |parcel: &Parcel| parcel.save().map(|()| parcel.name().to_owned());
+        let saved = self.parcel.borrow().as_ref().map(save);
+        match saved {
+            // It is saved when it is complete.
+            None => self.mark(&plan, false),
+            Some(Ok(name)) => {
+                self.mark(&plan, true);
+                self.change(|view| view.saved = Some(Saved::File(name)));
+            }
+            Some(Err(_)) => self.change(|view| {
+                view.problem = Some("This browser refused to save the file.".to_owned());
+            }),
+        }
+        true
+    }
+
+    /// Another tab has the pieces, and answers this one's player.
+    pub(super) fn listen_elsewhere(&self) {
+        self.close();
+        self.change(|view| {
+            view.status.phase = Phase::Idle;
+            view.notice = Some(
+                "Another tab of this browser has this room's download. What you play here comes from there; keep it \
+                 open."
+                    .to_owned(),
+            );
+        });
+    }
+
+    /// The store is open and the machine runs.
+    pub(super) fn serve_players(&self, source: Source) {
+        let Some(plan) = self.plan.borrow().clone() else { return };
+        if let Some(media) = &*self.media.borrow() {
+            media.player.set_wanted(&plan.state.wanted);
+            media.answers.open(source);
+        }
+    }
+
+    /// The player follows what becomes of the download.
+    pub(super) fn follow(&self, failure: Option<Failure>) {
+        let media = self.media.borrow();
+        let Some(media) = &*media else { return };
+        media.answers.gone(&self.view.borrow().status.gone_files);
+        if failure.is_some() && !self.complete.get() {
+            media.answers.close();
+        }
+        media.player.refresh();
+    }
+}
