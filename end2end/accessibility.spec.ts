@@ -4,8 +4,14 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { makeFile, makeFiles } from "./fixtures/files.ts";
 import { expect, test } from "./fixtures/index.ts";
+import { makeMedia } from "./fixtures/media.ts";
 
 async function expectAccessible(page: Page, state: string) {
+  // A button that has just been enabled fades from one pair of colours to the other.
+  await page.evaluate(() => {
+    const fading = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+    return Promise.allSettled(fading.map((animation) => animation.finished));
+  });
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map(({ id, help, nodes }) => ({ id, help, at: nodes.map((node) => node.html) }));
   expect(found, state).toEqual([]);
@@ -36,6 +42,28 @@ for (const colorScheme of ["light", "dark"] as const) {
       await expectAccessible(owner.page, "room with a recipient");
       await owner.stopSharing();
       await expectAccessible(owner.page, "sharing has ended");
+    });
+
+    test("axe finds nothing on the listener's way", async ({ folder, owner, recipient }) => {
+      const files = [];
+      for (const name of ["a song.mp3", "a film.webm", "a picture.png"]) files.push(await makeMedia(folder, name, 20));
+      const { link } = await owner(files.map((file) => file.path));
+      const one = await recipient(link, { context });
+      await expectAccessible(one.page, "something to play and to see");
+      await one.play();
+      await one.expectPhase(/complete|seeding/);
+      await expectAccessible(one.page, "a film plays");
+      await one.page.screenshot({ path: `end2end/results/player-video-${colorScheme}.png`, fullPage: true });
+      await one.player.getByRole("button", { name: "a song.mp3" }).click();
+      await expect(one.player.getByRole("slider", { name: "Seek" })).toBeEnabled();
+      await expectAccessible(one.page, "a song plays");
+      await one.page.screenshot({ path: `end2end/results/player-audio-${colorScheme}.png`, fullPage: true });
+      await one.page.setViewportSize({ width: 390, height: 844 });
+      await one.page.screenshot({ path: `end2end/results/player-phone-${colorScheme}.png`, fullPage: true });
+      await one.player.getByRole("button", { name: "Close player" }).click();
+      await one.page.getByRole("button", { name: "View pictures" }).click();
+      await expect(one.page.getByRole("dialog").getByRole("img")).toBeVisible();
+      await expectAccessible(one.page, "a picture is shown");
     });
 
     test("axe finds nothing on the recipient's way", async ({ folder, owner, recipient, allowErrors }) => {

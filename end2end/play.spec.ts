@@ -1,0 +1,195 @@
+/** Audio and video play while they arrive, in every place, and go on after whatever happens. */
+
+import { makeFile, makeFiles } from "./fixtures/files.ts";
+import { hear, listen, makeMedia, slowReading, STEP, toneAt } from "./fixtures/media.ts";
+import { expect, test, type Recipient } from "./fixtures/index.ts";
+
+/** Sounds right: the tone is the one of that second of the file. */
+async function expectRightTone(listener: Recipient, from: number): Promise<void> {
+  const heard = async () => {
+    const { hertz, seconds } = await hear(listener.page);
+    // Near a change of tone the ear may still be on the other side of it.
+    const near = seconds % STEP;
+    if (seconds < from || seconds > from + STEP || near < 0.5 || near > STEP - 0.2) return `second ${seconds}`;
+    return Math.abs(hertz - toneAt(seconds)) < 12 ? "right" : `${hertz} Hz at second ${seconds}`;
+  };
+  await expect.poll(heard, { timeout: 20_000, intervals: [100] }).toBe("right");
+}
+
+const element = (listener: Recipient) => listener.page.locator("audio, video");
+
+const seconds = (listener: Recipient) =>
+  element(listener).evaluate((media: HTMLMediaElement) => media.currentTime);
+
+for (const kind of ["mp3", "flac", "ogg", "opus", "m4a", "wav", "webm", "mp4"]) {
+  test(`${kind}: heard while it arrives, right at five places, pauses`, async ({ folder, owner, recipient }) => {
+    const media = await makeMedia(folder, `media.${kind}`, 300);
+    const { link } = await owner([media.path], { initScript: slowReading });
+    const one = await recipient(link);
+    await one.play();
+    await expect(one.player).toContainText(media.name);
+    await expect(element(one)).toHaveCount(1);
+    await listen(one.page);
+    await expectRightTone(one, 0);
+    for (let time = 0; time < 5; time++) {
+      const place = Math.floor(5 + Math.random() * 280);
+      await one.seek(place);
+      await expectRightTone(one, place);
+    }
+    await one.player.getByRole("button", { name: "Pause" }).click();
+    const stopped = await seconds(one);
+    await expect(one.player.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+    expect(await seconds(one)).toBe(stopped);
+    await one.expectPhase(/complete|seeding/);
+    await expect(one.page.getByText("Everything is here")).toBeVisible();
+  });
+}
+
+test("playing goes on where it was, after a reload", async ({ folder, owner, recipient }) => {
+  const song = await makeMedia(folder, "song.mp3", 300);
+  const { link } = await owner([song.path]);
+  const one = await recipient(link);
+  await one.play();
+  await listen(one.page);
+  await one.seek(123);
+  await expectRightTone(one, 123);
+  let saves = 0;
+  one.page.on("download", () => saves++);
+  await one.page.reload();
+  await one.play();
+  await listen(one.page);
+  await expectRightTone(one, 120);
+  expect(await seconds(one)).toBeLessThan(140);
+  // Whoever listens did not ask for a file.
+  await one.expectPhase(/complete|seeding/);
+  expect(saves).toBe(0);
+  const saved = one.saved();
+  await one.page.getByRole("link", { name: "Save to your disk" }).click();
+  expect((await saved).sha256).toBe(song.sha256);
+});
+
+test("a second tab plays the same room", async ({ folder, owner, recipient }) => {
+  const song = await makeMedia(folder, "song.mp3", 300);
+  const { link } = await owner([song.path], { initScript: slowReading });
+  const one = await recipient(link);
+  await one.play();
+  const page = await one.page.context().newPage();
+  await page.goto(link);
+  const second = Object.assign(Object.create(Object.getPrototypeOf(one) as object) as Recipient, one, { page });
+  await second.play();
+  await listen(page);
+  await second.seek(250);
+  await expectRightTone(second, 250);
+});
+
+test("without a service worker it plays when everything is here, and says so", async ({ folder, owner, recipient }) => {
+  const song = await makeMedia(folder, "song.mp3", 300);
+  const { link } = await owner([song.path], { initScript: slowReading });
+  const one = await recipient(link, {
+    initScript: () => Object.defineProperty(Navigator.prototype, "serviceWorker", { get: () => undefined }),
+  });
+  await one.play();
+  await expect(one.player).toContainText("It plays when everything is here");
+  await one.expectPhase(/complete|seeding/);
+  await expect(one.player).not.toContainText("It plays when everything is here");
+  await listen(one.page);
+  await one.seek(222);
+  await expectRightTone(one, 222);
+});
+
+test("a service worker that is stopped again and again is not missed", async ({ folder, owner, recipient, engine }) => {
+  test.skip(engine === "firefox", "only Chromium lets a test stop service workers");
+  const song = await makeMedia(folder, "song.flac", 300);
+  const { link } = await owner([song.path], { initScript: slowReading });
+  const one = await recipient(link);
+  await one.play();
+  await listen(one.page);
+  const devtools = await one.page.context().newCDPSession(one.page);
+  await devtools.send("ServiceWorker.enable");
+  for (const place of [100, 20, 250]) {
+    await devtools.send("ServiceWorker.stopAllWorkers");
+    await one.seek(place);
+    await devtools.send("ServiceWorker.stopAllWorkers");
+    await expectRightTone(one, place);
+    await devtools.send("ServiceWorker.stopAllWorkers");
+    await expectRightTone(one, place);
+  }
+});
+
+test("whoever only listened is then the only seed", async ({ folder, owner, recipient }) => {
+  const song = await makeMedia(folder, "song.mp3", 300);
+  const sent = await owner([song.path]);
+  const one = await recipient(sent.link);
+  await one.play();
+  await listen(one.page);
+  await one.seek(299);
+  await expect(one.player.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+  await one.expectPhase(/complete|seeding/);
+  await sent.owner.page.close();
+  const newcomer = await recipient(sent.link);
+  expect((await newcomer.download()).sha256).toBe(song.sha256);
+});
+
+test("an album plays through in the order in which people count", async ({ folder, owner, recipient }) => {
+  const names = ["10 last.mp3", "2 second.mp3", "1 first.mp3"];
+  const tracks = await Promise.all(names.map((name) => makeMedia(folder, name, 12)));
+  const notes = await makeFile(folder, "notes.txt", 1000);
+  const { link } = await owner([...tracks, notes].map((file) => file.path));
+  const one = await recipient(link);
+  await one.play();
+  const rows = one.player.getByRole("list", { name: "Playlist" }).getByRole("button");
+  await expect(rows).toHaveText(["1 first.mp3", "2 second.mp3", "10 last.mp3"]);
+  await expect(rows.nth(0)).toHaveAttribute("aria-current", "true");
+  await listen(one.page);
+  await expectRightTone(one, 0);
+  await one.player.getByRole("button", { name: "Next" }).click();
+  await expect(rows.nth(1)).toHaveAttribute("aria-current", "true");
+  await expectRightTone(one, 0);
+  await one.player.getByRole("button", { name: "Previous" }).click();
+  await expect(rows.nth(0)).toHaveAttribute("aria-current", "true");
+  // By the keyboard, and by itself at the end of each track.
+  await one.page.locator("h1").click();
+  await one.page.keyboard.press("9");
+  await expect(rows.nth(1)).toHaveAttribute("aria-current", "true", { timeout: 20_000 });
+  await one.page.keyboard.press("m");
+  await expect(one.player.getByRole("button", { name: "Mute" })).toHaveAttribute("aria-pressed", "true");
+  await one.page.keyboard.press("n");
+  await expect(rows.nth(2)).toHaveAttribute("aria-current", "true");
+  await one.page.keyboard.press(" ");
+  await expect(one.player.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+});
+
+test("a song shows what it says of itself, also to the lock screen", async ({ folder, owner, recipient }) => {
+  const cover = await makeMedia(folder, "cover.png", 1);
+  const tags = ["-metadata", "title=Night <b>Train</b>", "-metadata", "artist=The Testers", "-metadata", "album=Tones"];
+  const picture = ["-i", cover.path, "-map", "0:a", "-map", "1:v", "-c:v", "copy", "-disposition:v", "attached_pic"];
+  const song = await makeMedia(folder, "song.mp3", 30, [...tags], picture);
+  const { link } = await owner([song.path]);
+  const one = await recipient(link);
+  await one.play();
+  await expect(one.player).toContainText("Night <b>Train</b>");
+  await expect(one.player).toContainText("The Testers");
+  await expect(one.player.locator(".player-artwork")).toHaveJSProperty("complete", true);
+  const shown = await one.page.evaluate(() => {
+    const { title, artist, album, artwork } = navigator.mediaSession.metadata!;
+    return { title, artist, album, pictures: artwork.length };
+  });
+  expect(shown).toEqual({ title: "Night <b>Train</b>", artist: "The Testers", album: "Tones", pictures: 1 });
+});
+
+test("pictures open in a viewer, and close again", async ({ folder, owner, recipient }) => {
+  const pictures = [await makeMedia(folder, "a.png", 1), await makeMedia(folder, "b.jpg", 1)];
+  const [svg] = await makeFiles(folder, { "c.svg": 0 });
+  const { link } = await owner([...pictures, svg!].map((file) => file.path));
+  const one = await recipient(link);
+  await expect(one.page.getByRole("button", { name: "Play", exact: true })).toHaveCount(0);
+  await one.page.getByRole("button", { name: "View pictures" }).click();
+  const viewer = one.page.getByRole("dialog");
+  await expect(viewer.getByRole("img", { name: "a.png" })).toHaveJSProperty("naturalWidth", 320);
+  await one.page.keyboard.press("ArrowRight");
+  await expect(viewer.getByRole("img", { name: "b.jpg" })).toHaveJSProperty("naturalWidth", 320);
+  await viewer.getByRole("button", { name: "Next picture" }).click();
+  await expect(viewer.getByRole("img", { name: "b.jpg" })).toBeVisible();
+  await one.page.keyboard.press("Escape");
+  await expect(viewer).toHaveCount(0);
+});
