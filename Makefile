@@ -1,6 +1,6 @@
 # Everything is done by cargo xtask; these are its short names.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test lint bench-transfer bench-large bench-table bench-sim bench-swarm cargo
+.PHONY: help run dev build test lint bench-transfer bench-large bench-table bench-sim bench-swarm bench-play cargo
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -34,6 +34,9 @@ bench-sim: cargo ## every topology on virtual links, and docs/seed_pool.svg; ARG
 
 bench-swarm: cargo ## swarm against direct in real browsers, the owner's upload capped; needs network namespaces
 	@cargo xtask bench seed_pool
+
+bench-play: cargo ## from Play to sound on a line of 10 Mbit/s, beside WebTorrent; needs network namespaces
+	@cargo xtask bench play
 
 cargo:
 	@command -v cargo >/dev/null || { \
