@@ -49,6 +49,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       for (const name of ["a song.mp3", "a film.webm", "a picture.png"]) files.push(await makeMedia(folder, name, 20));
       const { link } = await owner(files.map((file) => file.path));
       const one = await recipient(link, { context });
+      await expect(one.button("Download")).toBeEnabled();
       await expectAccessible(one.page, "something to play and to see");
       await one.play();
       await one.expectPhase(/complete|seeding/);
