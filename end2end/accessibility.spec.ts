@@ -54,13 +54,9 @@ for (const colorScheme of ["light", "dark"] as const) {
       await one.play();
       await one.expectPhase(/complete|seeding/);
       await expectAccessible(one.page, "a film plays");
-      await one.page.screenshot({ path: `end2end/results/player-video-${colorScheme}.png`, fullPage: true });
       await one.player.getByRole("button", { name: "a song.mp3" }).click();
       await expect(one.player.getByRole("slider", { name: "Seek" })).toBeEnabled();
       await expectAccessible(one.page, "a song plays");
-      await one.page.screenshot({ path: `end2end/results/player-audio-${colorScheme}.png`, fullPage: true });
-      await one.page.setViewportSize({ width: 390, height: 844 });
-      await one.page.screenshot({ path: `end2end/results/player-phone-${colorScheme}.png`, fullPage: true });
       await one.player.getByRole("button", { name: "Close player" }).click();
       await one.page.getByRole("button", { name: "View pictures" }).click();
       await expect(one.page.getByRole("dialog").getByRole("img")).toBeVisible();
