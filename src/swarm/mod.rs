@@ -9,7 +9,7 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | `contract` | nothing: the words in which it is spoken to |
+//! | `contract`, `endings` | nothing: the words in which it is spoken to |
 //! | `membership` | the socket: joining, coming back, the room's end |
 //! | `links` | connections: offers, answers, time limits, loss |
 //! | `leech`, `endgame` | fetching: requests, verification, completion; what is late |
@@ -25,6 +25,7 @@ mod bitfield;
 mod contract;
 mod download;
 mod endgame;
+mod endings;
 mod granting;
 mod leech;
 mod links;
@@ -69,7 +70,8 @@ use throughput::Throughput;
 use upload::Upload;
 
 pub use bitfield::Bitfield;
-pub use contract::{Config, Failure, Input, Output, Reason, Role};
+pub use contract::{Config, Input, Output, Role};
+pub use endings::{Failure, Reason};
 pub use upload::LOW_WATER_MARK;
 
 /// How often a recipient tells how far it is, and speeds are measured anew.
