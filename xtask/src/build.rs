@@ -60,6 +60,13 @@ pub fn server(mode: Mode) -> Result<PathBuf> {
     Ok(folder.join("transfer4me"))
 }
 
+/// The line between hosts that measurements and fault tests use.
+pub fn wan_link() -> Result<()> {
+    let mut cargo = tools::cargo();
+    cargo.args(["build", "--release", "--package", "wan_link"]);
+    tools::require(&mut cargo, "build the line between hosts")
+}
+
 /// Builds and starts the server; its exit code is ours.
 pub fn run(mode: Mode, arguments: &[String]) -> Result<ExitCode> {
     let program = everything(mode)?;
