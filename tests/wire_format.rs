@@ -51,6 +51,9 @@ fn every_control_message_has_these_bytes() {
         (PeerMessage::FileGone(7), "0a 00000007".to_owned()),
         // kind, bits
         (PeerMessage::Wanted(vec![0b1010_0000]), "0b a0".to_owned()),
+        (PeerMessage::Reject(vec![range(1, 2, 3)]), "0c 00000001 00000002 00000003".to_owned()),
+        // kind, lane
+        (PeerMessage::LaneClosed(4), "0d 04".to_owned()),
     ];
     for (message, bytes) in golden {
         assert_eq!(hex(&message.encode()), bytes.replace(' ', ""), "{message:?}");
@@ -88,9 +91,10 @@ fn a_records_signature_covers_room_place_and_hashes() {
 
 #[test]
 fn cut_long_and_unknown_messages_are_refused() {
-    let cases: [(Vec<u8>, WireError); 9] = [
+    let cases: [(Vec<u8>, WireError); 10] = [
         (vec![], WireError::Empty),
-        (vec![12], WireError::UnknownKind(12)),
+        (vec![14], WireError::UnknownKind(14)),
+        (vec![13], WireError::WrongLength),
         (vec![1, 0], WireError::WrongLength),
         (vec![5, 0, 0, 0], WireError::WrongLength),
         (vec![7], WireError::WrongLength),

@@ -18,7 +18,6 @@ use super::listener::Listener;
 use super::peer_path::look_at_path;
 use crate::protocol::peer_wire::{BLOCK_HEADER_BYTES, BLOCKS_CHANNEL_ID, CONTROL_CHANNEL_ID};
 use crate::protocol::signalling::{IceServer, PathKind};
-use crate::swarm::LOW_WATER_MARK;
 use crate::swarm::negotiation::inspect_description;
 
 /// What a connection tells.
@@ -90,7 +89,6 @@ impl PeerConnection {
         let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
         let control = open_channel(&connection, "control", CONTROL_CHANNEL_ID);
         let blocks = open_channel(&connection, "blocks", BLOCKS_CHANNEL_ID);
-        blocks.set_buffered_amount_low_threshold(LOW_WATER_MARK);
         let mut this = Self {
             connection,
             control,
@@ -264,6 +262,11 @@ impl PeerConnection {
         message.subarray(0, BLOCK_HEADER_BYTES as u32).copy_from(header);
         message.set(payload, BLOCK_HEADER_BYTES as u32);
         Ok(self.blocks.send_with_array_buffer_view(&message)?)
+    }
+
+    /// Tells [`LinkEvent::Drained`] whenever no more than this waits in the blocks channel.
+    pub fn set_low_water(&self, bytes: u32) {
+        self.blocks.set_buffered_amount_low_threshold(bytes);
     }
 
     /// Bytes that wait in the blocks channel.

@@ -76,6 +76,8 @@ pub const MAX_QUEUED_RANGES: usize = 1024;
 /// Ranges in one request message.
 pub const MAX_RANGES_PER_REQUEST: usize = 128;
 
+/// Connections of one link at most, in each direction.
+pub const MAX_LANES: usize = 8;
 /// UTF-8 bytes of a session description inside a sealed signal.
 pub const MAX_SDP_BYTES: usize = 16 << 10;
 /// UTF-8 bytes of one ICE candidate inside a sealed signal.

@@ -16,6 +16,8 @@
 //!           9 record          first_piece u32, signature (64), n × SHA-256 (32)
 //!          10 file_gone       file u32
 //!          11 wanted          bits as in bitfield: what a leech that leaves files out wants, before interested
+//!          12 reject          as request: will not come, if it did not come yet; to be asked for again
+//!          13 lane_closed     lane u8: this connection of the link is over, or is not to come about
 //! blocks:   piece u32, begin u32, payload
 //! ```
 //!
@@ -113,6 +115,10 @@ pub enum PeerMessage {
     FileGone(u32),
     /// What the sender wants. Without it, everything.
     Wanted(Vec<u8>),
+    /// What may have been lost with a connection: whatever of it has not come is to be asked for again (BEP 6).
+    Reject(Vec<BlockRange>),
+    /// A connection of the link, never the first, is over or not to come about.
+    LaneClosed(u8),
 }
 
 /// What is wrong with a message from a peer. Every one ends the link.
@@ -153,6 +159,8 @@ impl PeerMessage {
             }
             Self::FileGone(file) => message(10, &[&file.to_be_bytes()]),
             Self::Wanted(bits) => message(11, &[bits]),
+            Self::Reject(ranges) => encode_ranges(12, ranges),
+            Self::LaneClosed(lane) => vec![13, *lane],
         }
     }
 
@@ -181,6 +189,11 @@ impl PeerMessage {
             9 => decode_record(body).map(Self::Record),
             10 => integers(body).map(|[file]| Self::FileGone(file)),
             11 => Ok(Self::Wanted(body.to_vec())),
+            12 => decode_ranges(body).map(Self::Reject),
+            13 => match body {
+                [lane] => Ok(Self::LaneClosed(*lane)),
+                _ => Err(WireError::WrongLength),
+            },
             unknown => Err(WireError::UnknownKind(*unknown)),
         }
     }

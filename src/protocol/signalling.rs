@@ -388,6 +388,18 @@ pub enum Signal {
     },
 }
 
+impl Signal {
+    /// Which of the link's connections it is about.
+    pub fn lane(&self) -> u8 {
+        match self {
+            Self::Offer { lane, .. }
+            | Self::Restart { lane, .. }
+            | Self::Answer { lane, .. }
+            | Self::Candidate { lane, .. } => *lane,
+        }
+    }
+}
+
 /// Parses one signalling message of at most [`limits::MAX_SIGNALLING_BYTES`].
 ///
 /// # Errors

@@ -59,6 +59,14 @@ impl World {
                 }
             }
             Output::SendBlock { peer, lane, block } => self.send_block(node, peer, lane, block),
+            Output::SetLowWater { peer, lane, bytes } => {
+                let flow = self.flow_to(node, peer, lane);
+                if let Some(end) = flow.and_then(|flow| self.end_mut(flow)) {
+                    end.low_water = bytes;
+                }
+            }
+            Output::MeasureLanes { peer } => self.measure_lanes(node, peer),
+            Output::CloseLane { peer, lane } => self.close_lane(node, peer, lane),
             Output::KeepBlock { block } => match self.held.take() {
                 Some((held, false_bytes)) if held == block => {
                     self.nodes[node as usize].store.keep(block, false_bytes);

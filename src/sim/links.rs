@@ -9,7 +9,7 @@ use super::world::World;
 use crate::protocol::id::PeerId;
 use crate::protocol::piece::BlockRange;
 use crate::protocol::signalling::PathKind;
-use crate::swarm::{Input, LOW_WATER_MARK};
+use crate::swarm::Input;
 
 /// Round trips from an accepted answer to open channels: ICE, DTLS 1.2 and SCTP.
 const CONNECT_ROUND_TRIPS: u64 = 5;
@@ -134,6 +134,26 @@ impl World {
         }
     }
 
+    /// A node closes one lane of its link to a peer.
+    pub(super) fn close_lane(&mut self, node: u32, peer: PeerId, lane: u8) {
+        if let Some(connection) = self.nodes[node as usize].links.remove(&(peer, lane)) {
+            self.hang_up(node, connection);
+        }
+    }
+
+    /// How much waits in each lane to a peer, and then that this is all.
+    pub(super) fn measure_lanes(&mut self, node: u32, peer: PeerId) {
+        let links = &self.nodes[node as usize].links;
+        let lanes: Vec<u8> = links.range((peer, 0)..=(peer, u8::MAX)).map(|(k, _)| k.1).collect();
+        for lane in lanes {
+            let bytes =
+                self.flow_to(node, peer, lane).and_then(|f| self.end(f)).map(|e| e.buffered);
+            let bytes = bytes.unwrap_or(0);
+            self.later(node, 0, Input::Buffered { peer, lane, bytes });
+        }
+        self.later(node, 0, Input::LanesMeasured { peer });
+    }
+
     /// A node ends its link to a peer, over all lanes.
     pub(super) fn disconnect(&mut self, node: u32, peer: PeerId) {
         let links = &mut self.nodes[node as usize].links;
@@ -173,13 +193,13 @@ impl World {
         let (node, peer, lane, attempt) = (end.node, end.peer, end.lane, end.attempt);
         self.let_go(flow);
         self.nodes[node as usize].links.remove(&(peer, lane));
-        self.input(node, Input::LinkClosed { peer, attempt });
+        self.input(node, Input::LinkClosed { peer, lane, attempt });
     }
 
     pub(super) fn path_lost(&mut self, flow: Flow) {
         let Some(end) = self.end(flow).filter(|end| end.held) else { return };
-        let (node, peer, attempt) = (end.node, end.peer, end.attempt);
-        self.input(node, Input::PathLost { peer, attempt });
+        let (node, peer, lane, attempt) = (end.node, end.peer, end.lane, end.attempt);
+        self.input(node, Input::PathLost { peer, lane, attempt });
     }
 
     /// Nothing comes from a node any more: the others' browsers find out by themselves.
@@ -295,8 +315,7 @@ impl World {
         let before = end.buffered;
         end.buffered = before.saturating_sub(wire_bytes(&block));
         let (node, held) = (end.node, end.held);
-        let drained =
-            before > u64::from(LOW_WATER_MARK) && end.buffered <= u64::from(LOW_WATER_MARK);
+        let drained = before > u64::from(end.low_water) && end.buffered <= u64::from(end.low_water);
         let (peer, lane, bytes) = (end.peer, end.lane, end.buffered);
         let sender = &mut self.nodes[node as usize];
         sender.counts.sent_bytes += u64::from(block.length);

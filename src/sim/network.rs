@@ -116,6 +116,8 @@ pub struct End {
     pub waiting: VecDeque<BlockRange>,
     /// `bufferedAmount`.
     pub buffered: u64,
+    /// `bufferedAmountLowThreshold`.
+    pub low_water: u32,
     /// It has a turn at its port.
     pub has_turn: bool,
     /// The earliest that its path takes the next block.
@@ -137,6 +139,7 @@ impl End {
             pipe: 0,
             waiting: VecDeque::new(),
             buffered: 0,
+            low_water: 0,
             has_turn: false,
             ready_at: 0,
             touched: false,

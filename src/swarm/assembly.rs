@@ -52,10 +52,11 @@ impl Assembly {
         self.missing.is_empty()
     }
 
-    /// Cuts the next request off what is to be asked for.
-    pub fn next_request(&mut self) -> Option<BlockRange> {
+    /// Cuts the next request off what is to be asked for, of `most` bytes at most.
+    pub fn next_request(&mut self, most: u32) -> Option<BlockRange> {
         let range = self.todo.last_mut()?;
-        let request = BlockRange { length: range.length.min(MAX_REQUEST_BYTES), ..*range };
+        let request =
+            BlockRange { length: range.length.min(MAX_REQUEST_BYTES).min(most), ..*range };
         range.begin += request.length;
         range.length -= request.length;
         if range.length == 0 {
@@ -150,17 +151,17 @@ mod tests {
     #[test]
     fn what_is_given_back_is_asked_again_without_what_came() {
         let mut assembly = Assembly::new(PIECE, 100, None);
-        assert_eq!(assembly.next_request(), Some(range(0, 100)));
-        assert_eq!(assembly.next_request(), None);
+        assert_eq!(assembly.next_request(u32::MAX), Some(range(0, 100)));
+        assert_eq!(assembly.next_request(u32::MAX), None);
         assembly.arrive(ONE, &range(0, 40));
         assembly.give_back(&range(0, 100));
-        assert_eq!(assembly.next_request(), Some(range(40, 60)));
+        assert_eq!(assembly.next_request(u32::MAX), Some(range(40, 60)));
     }
 
     #[test]
     fn nothing_is_asked_of_three() {
         let mut assembly = Assembly::new(PIECE, 100, None);
-        assembly.next_request();
+        assembly.next_request(u32::MAX);
         assert!(assembly.double(&range(0, 100)));
         assert!(!assembly.double(&range(0, 100)));
         assembly.give_back(&range(0, 100));

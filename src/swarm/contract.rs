@@ -92,6 +92,8 @@ pub enum Input {
     LinkClosed {
         /// To whom.
         peer: PeerId,
+        /// Which connection.
+        lane: u8,
         /// Of which attempt.
         attempt: u32,
     },
@@ -99,6 +101,8 @@ pub enum Input {
     PathLost {
         /// To whom.
         peer: PeerId,
+        /// Which connection.
+        lane: u8,
         /// Of which attempt.
         attempt: u32,
     },
@@ -106,6 +110,8 @@ pub enum Input {
     PathRestored {
         /// To whom.
         peer: PeerId,
+        /// Which connection.
+        lane: u8,
         /// Of which attempt.
         attempt: u32,
     },
@@ -145,6 +151,11 @@ pub enum Input {
         lane: u8,
         /// `bufferedAmount`.
         bytes: u64,
+    },
+    /// All lanes to a peer were measured, as was asked; [`Input::Buffered`] came for each.
+    LanesMeasured {
+        /// To whom.
+        peer: PeerId,
     },
     /// The owner's signature of a record was checked.
     RecordChecked {
@@ -189,6 +200,8 @@ pub enum Input {
     },
     /// The person serves others, or does not any more: then whoever is served looks elsewhere.
     HelpingChosen(bool),
+    /// The person limits what this browser sends and receives, or does not any more.
+    Capped(super::status::Caps),
     /// The owner sends a recipient away.
     RemovalAsked {
         /// Whom.
@@ -317,6 +330,27 @@ pub enum Output {
         lane: u8,
         /// Which bytes.
         block: BlockRange,
+    },
+    /// Tell when no more than this waits in a connection's blocks channel; [`Input::Buffered`] follows each time.
+    SetLowWater {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection.
+        lane: u8,
+        /// `bufferedAmountLowThreshold`.
+        bytes: u32,
+    },
+    /// Hand in [`Input::Buffered`] for each connection to a peer, and then [`Input::LanesMeasured`].
+    MeasureLanes {
+        /// To whom.
+        peer: PeerId,
+    },
+    /// Close one connection of a link that goes on.
+    CloseLane {
+        /// To whom.
+        peer: PeerId,
+        /// Which connection.
+        lane: u8,
     },
     /// Put the block that just came into its piece.
     KeepBlock {

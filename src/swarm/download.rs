@@ -138,8 +138,8 @@ impl Download {
         self.urgent.contains(&piece)
     }
 
-    /// The next range to ask `peer` for, which holds `remote`; `None` if there is none, or if enough is begun. What is
-    /// urgent comes first, and may be had from whoever `holds_all` though it does not say so.
+    /// The next range to ask `peer` for, which holds `remote`, of `most` bytes at most; `None` if there is none, or if
+    /// enough is begun. What is urgent comes first, and may be had from whoever `holds_all` though it does not say so.
     pub fn next_request(
         &mut self,
         layout: &Layout,
@@ -147,8 +147,9 @@ impl Download {
         (remote, holds_all): (&Bitfield, bool),
         availability: &Availability,
         ties: Option<&mut Random>,
+        most: u32,
     ) -> Option<BlockRange> {
-        if let Some(range) = self.next_urgent(layout, peer, remote, holds_all) {
+        if let Some(range) = self.next_urgent(layout, peer, (remote, holds_all), most) {
             return Some(range);
         }
         let begun = self
@@ -156,42 +157,48 @@ impl Download {
             .iter_mut()
             .find(|(piece, assembly)| assembly.has_work_for(peer) && remote.contains(**piece));
         if let Some((_, assembly)) = begun {
-            return assembly.next_request();
+            return assembly.next_request(most);
         }
         if self.open_bytes >= MAX_OPEN_BYTES {
             return None;
         }
         let piece = self.picker.pick(remote, availability, ties)?;
-        self.begin(layout, peer, piece)
+        self.begin(layout, peer, piece, most)
     }
 
     fn next_urgent(
         &mut self,
         layout: &Layout,
         peer: PeerId,
-        remote: &Bitfield,
-        holds_all: bool,
+        (remote, holds_all): (&Bitfield, bool),
+        most: u32,
     ) -> Option<BlockRange> {
         let urgent = self.urgent.iter().filter(|piece| holds_all || remote.contains(**piece));
         for piece in urgent.copied() {
             if let Some(assembly) = self.begun.get_mut(&piece) {
                 if assembly.has_work_for(peer) {
-                    return assembly.next_request();
+                    return assembly.next_request(most);
                 }
             } else if self.open_bytes < 2 * MAX_OPEN_BYTES && self.picker.take(piece) {
-                return self.begin(layout, peer, piece);
+                return self.begin(layout, peer, piece, most);
             }
         }
         None
     }
 
-    fn begin(&mut self, layout: &Layout, peer: PeerId, piece: PieceIndex) -> Option<BlockRange> {
+    fn begin(
+        &mut self,
+        layout: &Layout,
+        peer: PeerId,
+        piece: PieceIndex,
+        most: u32,
+    ) -> Option<BlockRange> {
         let length = layout.length_of(piece);
         self.open_bytes += u64::from(length);
         let sole = self.disputed.contains(&piece).then_some(peer);
         let assembly =
             self.begun.entry(piece).or_insert_with(|| Assembly::new(piece, length, sole));
-        assembly.next_request()
+        assembly.next_request(most)
     }
 
     /// Whether to ask a second provider for a range that a first one is slow with.
@@ -249,6 +256,18 @@ impl Download {
             |piece: &PieceIndex, assembly: &Assembly| !assembly.verifying && !at_hand(*piece);
         let pieces: Vec<PieceIndex> =
             self.begun.iter().filter(|(p, assembly)| idle(p, assembly)).map(|(p, _)| *p).collect();
+        self.begin_anew(layout, &pieces);
+        pieces
+    }
+
+    /// Gives up pieces that are whole and whose record has not come: it may have been lost with the link, while the blocks
+    /// came over other lanes. Each is fetched anew, with its record.
+    pub fn drop_unrecorded(&mut self, layout: &Layout) -> Vec<PieceIndex> {
+        let waits = |piece: &PieceIndex, assembly: &Assembly| {
+            assembly.is_whole() && !assembly.verifying && !self.records.contains(*piece)
+        };
+        let pieces: Vec<PieceIndex> =
+            self.begun.iter().filter(|(p, assembly)| waits(p, assembly)).map(|(p, _)| *p).collect();
         self.begin_anew(layout, &pieces);
         pieces
     }

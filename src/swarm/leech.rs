@@ -50,6 +50,8 @@ impl Swarm {
             }
             PeerMessage::Record(record) => self.record_received(now, peer, record),
             PeerMessage::FileGone(file) => self.remote_lost_file(now, peer, file),
+            PeerMessage::Reject(ranges) => self.rejected(now, peer, &ranges),
+            PeerMessage::LaneClosed(lane) => self.close_lane(peer, lane, false),
         }
     }
 
@@ -133,10 +135,12 @@ impl Swarm {
 
     /// Fills every pipeline to the depth that its rate asks for.
     pub(super) fn request_more(&mut self, now: Timestamp) {
+        self.asks_at = None;
         let Some(download) = &mut self.download else { return };
         if self.paused || self.complete {
             return;
         }
+        let most = self.download_cap.most_at_once();
         let scattered = self.topology == Some(Topology::Swarm);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
             let rate = remote.received.bytes_per_second(now);
@@ -151,12 +155,17 @@ impl Swarm {
             while remote.pipeline.bytes() < depth
                 && remote.pipeline.ranges() < MAX_QUEUED_RANGES / 2
             {
+                if !self.download_cap.allows(now) {
+                    self.asks_at = Some(self.download_cap.allows_at(now));
+                    break;
+                }
                 let ties = scattered.then_some(&mut self.random);
                 let (layout, counts) = (&self.layout, &self.availability);
                 // The owner holds everything, also what it does not show.
                 let held = (&remote.have, remote.owner);
-                let next = download.next_request(layout, *peer, held, counts, ties);
+                let next = download.next_request(layout, *peer, held, counts, ties, most);
                 let Some(range) = next else { break };
+                self.download_cap.take(range.length.into());
                 remote.pipeline.push(now, range);
                 ranges.push(range);
             }

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use super::lane::Lane;
 use super::leech::MAX_BAD_PIECES;
 use super::negotiation::{block_length_for, inspect_description};
-use super::remote_peer::{Lane, LinkState, RemotePeer};
+use super::remote_peer::{LinkState, RemotePeer};
 use super::{Failure, Output, PeerId, PeerMessage, Reason, Signal, Swarm, Timestamp};
 use crate::protocol::limits::{
     BLOCK_LENGTH, MAX_CANDIDATE_BYTES, MAX_CANDIDATES, MAX_RANGES_PER_REQUEST, PROTOCOL_VERSION,
@@ -71,12 +72,23 @@ impl Swarm {
 
     pub(super) fn signal_received(&mut self, now: Timestamp, from: PeerId, signal: Signal) {
         let Some(remote) = self.peers.get_mut(&from) else { return };
+        let sound = match &signal {
+            Signal::Offer { sdp, .. }
+            | Signal::Answer { sdp, .. }
+            | Signal::Restart { sdp, .. } => inspect_description(sdp).is_ok(),
+            Signal::Candidate { candidate, .. } if candidate.len() > MAX_CANDIDATE_BYTES => return,
+            Signal::Candidate { .. } => true,
+        };
+        if !sound {
+            self.drop_link(now, from, Reason::Misbehaved);
+            return;
+        }
+        if signal.lane() > 0 {
+            self.lane_signal(now, from, signal);
+            return;
+        }
         match signal {
             Signal::Offer { lane, attempt, sdp } => {
-                if inspect_description(&sdp).is_err() {
-                    self.drop_link(now, from, Reason::Misbehaved);
-                    return;
-                }
                 if remote.offerer && !self.give_way(now, from) {
                     return;
                 }
@@ -88,10 +100,6 @@ impl Swarm {
                 if remote.offerer || remote.attempt != attempt {
                     return;
                 }
-                if inspect_description(&sdp).is_err() {
-                    self.drop_link(now, from, Reason::Misbehaved);
-                    return;
-                }
                 remote.candidates = 0;
                 self.outputs.push_back(Output::AnswerRestart { peer: from, lane, sdp });
             }
@@ -99,16 +107,11 @@ impl Swarm {
                 if !remote.offerer || remote.attempt != attempt {
                     return;
                 }
-                if inspect_description(&sdp).is_err() {
-                    self.drop_link(now, from, Reason::Misbehaved);
-                    return;
-                }
                 self.outputs.push_back(Output::AcceptAnswer { peer: from, lane, sdp });
             }
             Signal::Candidate { lane, attempt, candidate, sdp_mid } => {
                 remote.candidates += 1;
-                let few = remote.candidates <= MAX_CANDIDATES;
-                if remote.attempt == attempt && few && candidate.len() <= MAX_CANDIDATE_BYTES {
+                if remote.attempt == attempt && remote.candidates <= MAX_CANDIDATES {
                     let output = Output::AddCandidate { peer: from, lane, candidate, sdp_mid };
                     self.outputs.push_back(output);
                 }
@@ -138,8 +141,13 @@ impl Swarm {
 
     pub(super) fn description_ready(&mut self, peer: PeerId, lane: u8, attempt: u32, sdp: String) {
         let Some(remote) = self.peers.get(&peer) else { return };
-        let opened = remote.lanes.len() > usize::from(lane);
-        let signal = match remote.offerer {
+        // Whoever sends opens the further lanes.
+        let (offers, opened) = match remote.lanes.get(&lane) {
+            Some(known) => (if lane == 0 { remote.offerer } else { known.own }, lane == 0),
+            None if lane == 0 => (remote.offerer, false),
+            None => return,
+        };
+        let signal = match offers {
             true if opened => Signal::Restart { lane, attempt, sdp },
             true => Signal::Offer { lane, attempt, sdp },
             false => Signal::Answer { lane, attempt, sdp },
@@ -161,16 +169,35 @@ impl Swarm {
         max_message_bytes: u32,
     ) {
         let piece_count = self.layout.piece_count();
-        let Some(remote) = self.peers.get_mut(&peer) else { return };
-        // One lane for now; the next is always the one behind the last.
-        if usize::from(lane) != remote.lanes.len() {
+        if lane > 0 {
+            self.lane_opened(peer, lane, max_message_bytes);
             return;
         }
-        let block_length = block_length_for(max_message_bytes);
-        remote.lanes.push(Lane { buffered: 0, block_length });
-        if lane == 0 {
-            remote.state = LinkState::Open { deadline: now + HELLO_TIMEOUT };
-            self.send_control(peer, PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count });
+        let Some(remote) = self.peers.get_mut(&peer) else { return };
+        if remote.lanes.contains_key(&0) {
+            return;
+        }
+        let mut first = Lane::connecting(true, now, now);
+        first.open(block_length_for(max_message_bytes));
+        remote.lanes.insert(0, first);
+        remote.state = LinkState::Open { deadline: now + HELLO_TIMEOUT };
+        self.send_control(peer, PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count });
+    }
+
+    /// A connection failed or closed: the link with the first, and only itself with any other.
+    pub(super) fn connection_closed(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        lane: u8,
+        attempt: u32,
+    ) {
+        if self.peers.get(&peer).is_none_or(|remote| remote.attempt != attempt) {
+            return;
+        }
+        match lane {
+            0 => self.drop_link(now, peer, Reason::Lost),
+            _ => self.close_lane(peer, lane, true),
         }
     }
 
@@ -211,6 +238,10 @@ impl Swarm {
         self.availability.remove_all(&remote.have);
         self.granting.left(peer, &self.availability);
         self.give_back(peer, &remote.pipeline.cancel_all());
+        if let Some(download) = &mut self.download {
+            let pieces = download.drop_unrecorded(&self.layout);
+            self.outputs.extend(pieces.into_iter().map(|piece| Output::DiscardPiece { piece }));
+        }
         match reason {
             Reason::Done => {}
             // The server knows; it assigns another by itself.
@@ -247,7 +278,11 @@ impl Swarm {
 
     /// The path to a peer is gone. What it was asked for is asked elsewhere at once; whoever made the offer looks
     /// for another path within the same connection.
-    pub(super) fn path_lost(&mut self, now: Timestamp, peer: PeerId, attempt: u32) {
+    pub(super) fn path_lost(&mut self, now: Timestamp, peer: PeerId, lane: u8, attempt: u32) {
+        if lane > 0 {
+            self.connection_closed(now, peer, lane, attempt);
+            return;
+        }
         let Some(remote) = self.peers.get_mut(&peer).filter(|r| r.attempt == attempt) else {
             return;
         };

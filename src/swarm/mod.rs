@@ -12,21 +12,26 @@
 //! | `contract`, `endings` | nothing: the words in which it is spoken to |
 //! | `membership` | the socket: joining, coming back, the room's end |
 //! | `links` | connections: offers, answers, time limits, loss |
+//! | `lanes`, `lane`, `steering` | more connections of one link, and how many |
 //! | `leech`, `endgame` | fetching: requests, verification, completion; what is late |
 //! | `playback` | what a player needs next |
 //! | `provider` | serving: whom, requests of others, files that vanish |
 //! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
 //! | `upload`, `granting`, `slots` | the state of serving |
+//! | `cap` | the rates that the person allows |
 //! | `status` | what the page may know |
 
 mod assembly;
 mod availability;
 mod bitfield;
+mod cap;
 mod contract;
 mod download;
 mod endgame;
 mod endings;
 mod granting;
+mod lane;
+mod lanes;
 mod leech;
 mod links;
 mod membership;
@@ -39,6 +44,7 @@ mod remote_peer;
 mod request_pipeline;
 mod slots;
 pub mod status;
+mod steering;
 #[cfg(test)]
 mod tests;
 mod throughput;
@@ -60,6 +66,7 @@ use crate::protocol::signalling::{
 };
 
 use availability::Availability;
+use cap::Cap;
 use download::Download;
 use granting::Granting;
 use membership::Membership;
@@ -72,7 +79,6 @@ use upload::Upload;
 pub use bitfield::Bitfield;
 pub use contract::{Config, Input, Output, Role};
 pub use endings::{Failure, Reason};
-pub use upload::LOW_WATER_MARK;
 
 /// How often a recipient tells how far it is, and speeds are measured anew.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -104,6 +110,9 @@ pub struct Swarm {
     roster: Vec<RosterEntry>,
     gone_files: Vec<u32>,
     received: Throughput,
+    download_cap: Cap,
+    /// When more may be asked for, if the person's limit is in the way.
+    asks_at: Option<Timestamp>,
     last_attempt: u32,
     failed_attempts: u32,
     bad_pieces: u32,
@@ -150,6 +159,8 @@ impl Swarm {
             roster: Vec::new(),
             gone_files: Vec::new(),
             received: Throughput::default(),
+            download_cap: Cap::default(),
+            asks_at: None,
             last_attempt: 0,
             failed_attempts: 0,
             bad_pieces: 0,
@@ -188,17 +199,23 @@ impl Swarm {
             Input::LinkOpened { peer, lane, max_message_bytes } => {
                 self.link_opened(now, peer, lane, max_message_bytes);
             }
-            Input::LinkClosed { peer, attempt } => {
-                if self.peers.get(&peer).is_some_and(|remote| remote.attempt == attempt) {
-                    self.drop_link(now, peer, Reason::Lost);
-                }
+            Input::LinkClosed { peer, lane, attempt } => {
+                self.connection_closed(now, peer, lane, attempt);
             }
-            Input::PathLost { peer, attempt } => self.path_lost(now, peer, attempt),
-            Input::PathRestored { peer, attempt } => self.path_restored(now, peer, attempt),
+            Input::PathLost { peer, lane, attempt } => self.path_lost(now, peer, lane, attempt),
+            Input::PathRestored { peer, lane: 0, attempt } => {
+                self.path_restored(now, peer, attempt);
+            }
+            Input::PathRestored { .. } => {}
             Input::RoundTripMeasured { peer, time } => {
                 if let Some(remote) = self.peers.get_mut(&peer) {
                     remote.round_trip = Some(time);
+                    remote.steering.measured(time);
                 }
+            }
+            Input::Capped(caps) => {
+                self.upload.cap.set(now, caps.upload);
+                self.download_cap.set(now, caps.download);
             }
             Input::HelpingChosen(helps) => self.choose_helping(now, helps),
             Input::PathFound { peer, path } => {
@@ -210,10 +227,11 @@ impl Swarm {
             Input::BlockReceived { peer, block } => self.block_received(now, peer, block),
             Input::Buffered { peer, lane, bytes } => {
                 let remote = self.peers.get_mut(&peer);
-                if let Some(lane) = remote.and_then(|r| r.lanes.get_mut(usize::from(lane))) {
-                    lane.buffered = bytes;
+                if let Some(lane) = remote.and_then(|r| r.lanes.get_mut(&lane)) {
+                    lane.measured(now, bytes);
                 }
             }
+            Input::LanesMeasured { peer } => self.lanes_measured(now, peer),
             Input::RecordChecked { peer, first, count, authentic } => {
                 self.record_checked(now, peer, first, count, authentic);
             }
@@ -233,6 +251,7 @@ impl Swarm {
             self.request_more(now);
             self.grant(now);
             self.upload.pump(now, &self.layout, &mut self.peers, &mut self.outputs);
+            self.watch_lanes(now);
         }
     }
 
@@ -246,8 +265,11 @@ impl Swarm {
         if self.failure.is_some() {
             return None;
         }
-        [self.membership.timeout(), self.links_timeout(), self.next_progress]
+        let lanes = self.lanes_timeout();
+        let capped = [self.upload.sends_at(), self.asks_at];
+        [self.membership.timeout(), self.links_timeout(), lanes, self.next_progress]
             .into_iter()
+            .chain(capped)
             .flatten()
             .min()
     }

@@ -3,8 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use litemap::LiteMap;
+
 use super::bitfield::Bitfield;
+use super::lane::Lane;
 use super::request_pipeline::RequestPipeline;
+use super::steering::Steering;
 use super::throughput::Throughput;
 use crate::clock::Timestamp;
 use crate::protocol::piece::{BlockRange, PieceIndex};
@@ -27,15 +31,6 @@ pub enum LinkState {
     Greeted,
 }
 
-/// One connection of a link. A link is a set of them; control travels over the first.
-#[derive(Clone, Debug)]
-pub struct Lane {
-    /// Bytes handed to the channel that it has not sent yet, as far as is known.
-    pub buffered: u64,
-    /// Payload bytes of one block on this lane.
-    pub block_length: u32,
-}
-
 /// One other browser.
 #[derive(Clone, Debug)]
 pub struct RemotePeer {
@@ -45,8 +40,15 @@ pub struct RemotePeer {
     pub state: LinkState,
     /// ICE candidates that came from it.
     pub candidates: usize,
-    /// Open connections.
-    pub lanes: Vec<Lane>,
+    /// Connections by number; control travels over number 0. Each side opens more to send over, by even or odd
+    /// numbers of its own, none twice.
+    pub lanes: LiteMap<u8, Lane>,
+    /// The number of the lane that this browser opened last; zero at first.
+    pub last_lane: u8,
+    /// How many lanes this browser sends over.
+    pub steering: Steering,
+    /// When the lanes are looked at next.
+    pub next_look: Option<Timestamp>,
     /// How the bytes travel.
     pub path: PathKind,
     /// The room says that this browser fetches from it.
@@ -102,7 +104,10 @@ impl RemotePeer {
             attempt,
             state: LinkState::Connecting { deadline },
             candidates: 0,
-            lanes: Vec::new(),
+            lanes: LiteMap::new(),
+            last_lane: 0,
+            steering: Steering::default(),
+            next_look: None,
             path: PathKind::Unknown,
             provider: offerer,
             leech: !offerer,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::assembly::intersection;
 use crate::clock::Timestamp;
 use crate::protocol::piece::BlockRange;
 
@@ -77,19 +78,44 @@ impl RequestPipeline {
         self.in_flight.iter().zip(self.asked.iter().copied())
     }
 
-    /// Accounts for a block. Providers send each range from its start, in as many blocks as they like.
+    /// Accounts for a block. Providers send each range in as many blocks as they like, those of several lanes overtake
+    /// each other, and parts of one may have been taken back and asked for anew meanwhile.
     pub fn arrive(&mut self, block: &BlockRange) -> Arrival {
-        match take_front_of(&mut self.in_flight, block) {
-            Some(done) => {
-                if let Some(index) = done {
-                    self.asked.remove(index);
-                }
-                self.bytes -= u64::from(block.length);
-                Arrival::Expected
+        let (mut in_flight, mut asked) = (self.in_flight.clone(), self.asked.clone());
+        let late = take_out_of(&mut in_flight, vec![*block], |index, left| {
+            if let Some(time) = asked.remove(index) {
+                (0..left).for_each(|_| asked.insert(index, time));
             }
-            None if take_front_of(&mut self.cancelled, block).is_some() => Arrival::Late,
-            None => Arrival::Unrequested,
+        });
+        if !late.is_empty() {
+            let mut cancelled = self.cancelled.clone();
+            if !take_out_of(&mut cancelled, late.clone(), |_, _| {}).is_empty() {
+                return Arrival::Unrequested;
+            }
+            self.cancelled = cancelled;
         }
+        let late: u64 = late.iter().map(|range| u64::from(range.length)).sum();
+        let expected = u64::from(block.length) - late;
+        (self.in_flight, self.asked) = (in_flight, asked);
+        self.bytes -= expected;
+        if expected > 0 { Arrival::Expected } else { Arrival::Late }
+    }
+
+    /// Takes back those parts of ranges that will not come, and answers them. What is left in flight keeps its age.
+    pub fn reject(&mut self, ranges: &[BlockRange]) -> Vec<BlockRange> {
+        let mut lost = Vec::new();
+        for range in ranges {
+            while let Some(part) =
+                self.in_flight.iter().find_map(|other| intersection(other, range))
+            {
+                if self.arrive(&part) != Arrival::Expected {
+                    break;
+                }
+                lost.push(part);
+            }
+        }
+        self.remember_cancelled(&lost);
+        lost
     }
 
     /// Takes everything back; the ranges are to be asked for elsewhere or later.
@@ -104,28 +130,45 @@ impl RequestPipeline {
         (self.in_flight, self.asked) = kept.into_iter().unzip();
         let taken: Vec<BlockRange> = taken.into_iter().map(|(range, _)| range).collect();
         self.bytes = self.in_flight.iter().map(|range| u64::from(range.length)).sum();
-        self.cancelled.extend(taken.iter().copied());
+        self.remember_cancelled(&taken);
+        taken
+    }
+
+    fn remember_cancelled(&mut self, ranges: &[BlockRange]) {
+        self.cancelled.extend(ranges.iter().copied());
         while self.cancelled.len() > MAX_CANCELLED {
             self.cancelled.pop_front();
         }
-        taken
     }
 }
 
-/// Cuts a block off the range that it begins, if there is one; answers where the range stood if nothing is left.
-fn take_front_of(ranges: &mut VecDeque<BlockRange>, block: &BlockRange) -> Option<Option<usize>> {
-    let begins = |range: &BlockRange| {
-        range.piece == block.piece && range.begin == block.begin && range.length >= block.length
-    };
-    let index = ranges.iter().position(begins)?;
-    let range = ranges.get_mut(index)?;
-    range.begin += block.length;
-    range.length -= block.length;
-    if range.length > 0 {
-        return Some(None);
+/// Cuts parts out of ranges, each once; answers what of them is in none. Told is where a range was cut, and how many
+/// pieces of it stand there now.
+fn take_out_of(
+    ranges: &mut VecDeque<BlockRange>,
+    mut parts: Vec<BlockRange>,
+    mut cut: impl FnMut(usize, usize),
+) -> Vec<BlockRange> {
+    let mut outside = Vec::new();
+    while let Some(part) = parts.pop() {
+        let overlap = |range: &BlockRange| intersection(range, &part);
+        let found = ranges.iter().enumerate().find_map(|(index, r)| Some((index, overlap(r)?)));
+        let Some((index, common)) = found else {
+            outside.push(part);
+            continue;
+        };
+        let rests = |whole: &BlockRange| {
+            let before = BlockRange { length: common.begin - whole.begin, ..*whole };
+            let length = whole.end() - common.end();
+            let after = BlockRange { begin: common.end(), length, ..*whole };
+            [after, before].into_iter().filter(|rest| rest.length > 0)
+        };
+        parts.extend(rests(&part));
+        let Some(range) = ranges.remove(index) else { continue };
+        let left = rests(&range).map(|rest| ranges.insert(index, rest)).count();
+        cut(index, left);
     }
-    ranges.remove(index);
-    Some(Some(index))
+    outside
 }
 
 #[cfg(test)]
@@ -143,7 +186,7 @@ mod tests {
         pipeline.push(Timestamp::ZERO, range(0, 0, 100));
         assert_eq!(pipeline.arrive(&range(0, 0, 60)), Arrival::Expected);
         assert_eq!(pipeline.arrive(&range(0, 0, 60)), Arrival::Unrequested);
-        assert_eq!(pipeline.arrive(&range(0, 60, 60)), Arrival::Unrequested);
+        assert_eq!(pipeline.arrive(&range(0, 60, 60)), Arrival::Unrequested, "longer than asked");
         assert_eq!(pipeline.bytes(), 40);
         assert_eq!(pipeline.arrive(&range(0, 60, 40)), Arrival::Expected);
         assert!(pipeline.is_empty());
@@ -157,6 +200,52 @@ mod tests {
         assert_eq!(pipeline.bytes(), 0);
         assert_eq!(pipeline.arrive(&range(3, 0, 100)), Arrival::Late);
         assert_eq!(pipeline.arrive(&range(3, 0, 100)), Arrival::Unrequested);
+    }
+
+    #[test]
+    fn blocks_of_a_range_may_overtake_each_other() {
+        let mut pipeline = RequestPipeline::default();
+        pipeline.push(Timestamp::ZERO, range(0, 0, 100));
+        pipeline.push(Timestamp::new(COVERED), range(1, 0, 10));
+        assert_eq!(pipeline.arrive(&range(0, 40, 20)), Arrival::Expected);
+        assert_eq!(pipeline.arrive(&range(0, 40, 20)), Arrival::Unrequested);
+        assert_eq!(pipeline.arrive(&range(0, 30, 20)), Arrival::Unrequested, "half of it is new");
+        let left: Vec<_> = pipeline.in_flight().map(|(range, asked)| (*range, asked)).collect();
+        let [first, second] = [Timestamp::ZERO, Timestamp::new(COVERED)];
+        let parts =
+            [(range(0, 0, 40), first), (range(0, 60, 40), first), (range(1, 0, 10), second)];
+        assert_eq!(left, parts);
+        assert_eq!(pipeline.arrive(&range(0, 0, 40)), Arrival::Expected);
+        assert_eq!(pipeline.arrive(&range(0, 60, 40)), Arrival::Expected);
+        assert_eq!(pipeline.bytes(), 10);
+    }
+
+    #[test]
+    fn a_block_may_lie_across_what_was_taken_back_and_what_was_asked_for_anew() {
+        let mut pipeline = RequestPipeline::default();
+        pipeline.push(Timestamp::ZERO, range(0, 0, 100));
+        pipeline.cancel_all();
+        pipeline.push(Timestamp::ZERO, range(0, 0, 100));
+        // The earlier ones in tens, the new ones in fifteens.
+        for begin in (0..30).step_by(10) {
+            assert_eq!(pipeline.arrive(&range(0, begin, 10)), Arrival::Expected);
+        }
+        let kinds: Vec<_> =
+            (0..60).step_by(15).map(|begin| pipeline.arrive(&range(0, begin, 15))).collect();
+        assert_eq!(kinds, [Arrival::Late, Arrival::Late, Arrival::Expected, Arrival::Expected]);
+        assert_eq!(pipeline.arrive(&range(0, 0, 10)), Arrival::Unrequested, "twice, not thrice");
+        assert_eq!(pipeline.bytes(), 40);
+    }
+
+    #[test]
+    fn what_will_not_come_is_taken_back_and_nothing_else() {
+        let mut pipeline = RequestPipeline::default();
+        pipeline.push(Timestamp::ZERO, range(0, 0, 100));
+        pipeline.push(Timestamp::ZERO, range(1, 0, 100));
+        let lost = pipeline.reject(&[range(0, 50, 100), range(2, 0, 100), range(1, 10, 10)]);
+        assert_eq!(lost, [range(0, 50, 50), range(1, 10, 10)]);
+        assert_eq!(pipeline.bytes(), 140);
+        assert_eq!(pipeline.arrive(&range(1, 20, 80)), Arrival::Expected);
     }
 
     #[test]

@@ -99,6 +99,40 @@ pub struct SharingStatus {
     pub gone_files: Vec<u32>,
 }
 
+/// Limits that the person set, in bytes a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// To all others together.
+    pub upload: Option<u64>,
+    /// From all others together.
+    pub download: Option<u64>,
+}
+
+impl Caps {
+    /// Megabits a second as a person writes them, thousandths at the finest; anything but a number above zero is no
+    /// limit. Without floating point, whose reading and writing would make the first page larger.
+    pub fn from_megabits(text: &str) -> Option<u64> {
+        let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(part) {
+            return None;
+        }
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let places = part.bytes().chain(std::iter::repeat(b'0')).take(3);
+        let thousandths = places.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        let kilobits = whole.checked_mul(1000)?.checked_add(thousandths)?;
+        kilobits.checked_mul(125).filter(|bytes| *bytes > 0)
+    }
+
+    /// The same, to be written into a field; nothing where there is no limit.
+    pub fn to_megabits(cap: Option<u64>) -> String {
+        let Some(kilobits) = cap.map(|bytes| bytes / 125) else { return String::new() };
+        let (whole, part) = (kilobits / 1000, kilobits % 1000);
+        let text = format!("{whole}.{part:03}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
 /// One recipient, as the owner's page lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipient {
@@ -248,5 +282,32 @@ impl super::Swarm {
             sent_bytes: self.upload.sent.total(),
             gone_files: self.gone_files.to_vec(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("8", Some(1_000_000)),
+            (" 2.5 ", Some(312_500)),
+            (".1", Some(12_500)),
+            ("1.0019", Some(125_125)),
+            ("0", None),
+            ("", None),
+            ("-3", None),
+            ("1e3", None),
+            ("99999999999999999999", None),
+            ("18446744073709551", None),
+        ] {
+            assert_eq!(Caps::from_megabits(text), bytes, "{text}");
+        }
+        for text in ["8", "2.5", "0.1", "100", "1.001"] {
+            assert_eq!(Caps::to_megabits(Caps::from_megabits(text)), text);
+        }
+        assert_eq!(Caps::to_megabits(None), "");
     }
 }

@@ -1,30 +1,22 @@
 //! Serving: which pieces to have in memory, and which block to send next.
 
+use std::collections::VecDeque;
+
 use litemap::LiteMap;
 
+use super::cap::Cap;
 use super::remote_peer::RemotePeer;
 use super::throughput::Throughput;
 use super::{Output, PeerId};
 use crate::clock::Timestamp;
-use crate::protocol::peer_wire::BLOCK_HEADER_BYTES;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 
-/// Bytes that may wait in one data channel. Far under Chromium's 16 MiB, above which it refuses.
-pub const HIGH_WATER_MARK: u64 = 4 << 20;
-/// `bufferedAmountLowThreshold`: at this many waiting bytes the channel asks for more.
-pub const LOW_WATER_MARK: u32 = 1 << 20;
 /// Bytes read ahead for one leech, or two pieces if that is more.
 const READ_AHEAD_BYTES: u64 = 4 << 20;
 /// Bytes of pieces kept for other leeches that are at about the same place.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Bytes of pieces in memory, whatever is asked.
 const MAX_LOADED_BYTES: u64 = 256 << 20;
-
-/// Bytes a second below which blocks are small, so that one does not hold up control messages for long and the
-/// leech sees that something comes.
-const SLOW_RATE: u64 = 256 << 10;
-/// Payload bytes of a block at such a rate.
-const SLOW_BLOCK_LENGTH: u32 = 15 << 10;
 
 #[derive(Clone, Debug)]
 struct Loaded {
@@ -41,6 +33,11 @@ pub struct Upload {
     clock: u64,
     /// Everything sent, to all together.
     pub sent: Throughput,
+    /// What may be sent, to all together.
+    pub cap: Cap,
+    sends_at: Option<Timestamp>,
+    /// Who was sent something last.
+    last: Option<PeerId>,
 }
 
 impl Upload {
@@ -58,7 +55,8 @@ impl Upload {
         }
     }
 
-    /// Emits what can be sent and read now.
+    /// Emits what can be sent and read now: block by block in turn, so that all whom this browser serves share what
+    /// there is.
     pub fn pump(
         &mut self,
         now: Timestamp,
@@ -66,52 +64,74 @@ impl Upload {
         peers: &mut LiteMap<PeerId, RemotePeer>,
         outputs: &mut impl Extend<Output>,
     ) {
-        for (peer, remote) in peers.iter_mut() {
-            if remote.is_greeted() && !remote.choking {
-                self.send_to(now, *peer, remote, outputs);
+        self.sends_at = None;
+        let served = |remote: &RemotePeer| remote.is_greeted() && !remote.choking;
+        let mut turns: VecDeque<PeerId> =
+            peers.iter().filter(|(_, remote)| served(remote)).map(|(peer, _)| *peer).collect();
+        // A limit may end this at anyone; whoever is behind comes first the next time.
+        let behind = turns.iter().position(|peer| Some(*peer) > self.last);
+        turns.rotate_left(behind.unwrap_or(0));
+        while let Some(peer) = turns.pop_front() {
+            let Some(remote) = peers.get_mut(&peer) else { continue };
+            if !self.cap.allows(now) {
+                if turns.iter().chain([&peer]).any(|p| peers.get(p).is_some_and(has_work)) {
+                    self.sends_at = Some(self.cap.allows_at(now));
+                }
+                break;
+            }
+            if self.send_block_to(now, peer, remote, outputs) {
+                self.last = Some(peer);
+                turns.push_back(peer);
             }
         }
         self.read_ahead(layout, peers, outputs);
     }
 
-    fn send_to(
+    /// When more may be sent, if the person's limit is in the way.
+    pub fn sends_at(&self) -> Option<Timestamp> {
+        self.sends_at
+    }
+
+    /// Sends the next block to a peer, if one is in memory and some lane has room.
+    fn send_block_to(
         &mut self,
         now: Timestamp,
         peer: PeerId,
         remote: &mut RemotePeer,
         outputs: &mut impl Extend<Output>,
-    ) {
-        while let Some(range) = remote.queue.front_mut() {
-            let Some(loaded) = self.loaded.get_mut(&range.piece) else { return };
-            let Some((first, count)) = loaded.record else { return };
-            // The emptiest lane of those that have room.
-            let lane = remote.lanes.iter_mut().enumerate().min_by_key(|(_, lane)| lane.buffered);
-            let Some((number, lane)) = lane.filter(|(_, l)| l.buffered < HIGH_WATER_MARK) else {
-                return;
-            };
-            self.clock += 1;
-            loaded.used = self.clock;
-            let piece = range.piece;
-            let slow = remote.sent.bytes_per_second(now) < SLOW_RATE;
-            let longest = if slow { SLOW_BLOCK_LENGTH } else { lane.block_length };
-            let block = BlockRange { length: range.length.min(longest), ..*range };
-            range.begin += block.length;
-            range.length -= block.length;
-            if range.length == 0 {
-                remote.queue.pop_front();
-            }
-            if !remote.records_sent.contains(piece) {
-                for covered in first.0..first.0 + count {
-                    remote.records_sent.insert(PieceIndex(covered));
-                }
-                outputs.extend([Output::SendRecord { peer, piece }]);
-            }
-            lane.buffered += u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
-            self.sent.add(now, u64::from(block.length));
-            remote.sent.add(now, u64::from(block.length));
-            let lane = u8::try_from(number).unwrap_or(0);
-            outputs.extend([Output::SendBlock { peer, lane, block }]);
+    ) -> bool {
+        let Some(range) = remote.queue.front_mut() else { return false };
+        let Some(loaded) = self.loaded.get_mut(&range.piece) else { return false };
+        let Some((first, count)) = loaded.record else { return false };
+        // The emptiest lane of those that have room: a fast one is emptied more often.
+        let lanes = remote.lanes.iter_mut().filter(|(_, lane)| lane.has_room());
+        let Some((number, lane)) = lanes.min_by_key(|(_, lane)| lane.buffered) else {
+            return false;
+        };
+        let number = *number;
+        self.clock += 1;
+        loaded.used = self.clock;
+        let piece = range.piece;
+        let block = BlockRange { length: range.length.min(lane.block_length(now)), ..*range };
+        range.begin += block.length;
+        range.length -= block.length;
+        if range.length == 0 {
+            remote.queue.pop_front();
         }
+        if !remote.records_sent.contains(piece) {
+            for covered in first.0..first.0 + count {
+                remote.records_sent.insert(PieceIndex(covered));
+            }
+            outputs.extend([Output::SendRecord { peer, piece }]);
+        }
+        if let Some(bytes) = lane.hand_over(now, &block) {
+            outputs.extend([Output::SetLowWater { peer, lane: number, bytes }]);
+        }
+        self.cap.take(block.length.into());
+        self.sent.add(now, u64::from(block.length));
+        remote.sent.add(now, u64::from(block.length));
+        outputs.extend([Output::SendBlock { peer, lane: number, block }]);
+        true
     }
 
     fn read_ahead(
@@ -168,4 +188,8 @@ impl Upload {
             outputs.extend([Output::UnloadPiece { piece }]);
         }
     }
+}
+
+fn has_work(remote: &RemotePeer) -> bool {
+    !remote.queue.is_empty()
 }

@@ -26,7 +26,8 @@ pub struct Browser {
     pub socket: Option<SocketId>,
     pub opening: bool,
     /// The connection to each peer.
-    pub links: BTreeMap<PeerId, usize>,
+    /// By peer and lane.
+    pub links: BTreeMap<(PeerId, u8), usize>,
     pub stored: BTreeMap<PieceIndex, Vec<u8>>,
     pub loaded: BTreeSet<PieceIndex>,
     /// Files that vanished from this disk.

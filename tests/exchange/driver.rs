@@ -8,7 +8,7 @@ use transfer4me::protocol::peer_wire::{
 use transfer4me::protocol::piece::BlockRange;
 use transfer4me::protocol::signalling::{ClientMessage, SealedSignal, parse_client_message};
 use transfer4me::room;
-use transfer4me::swarm::{Input, LOW_WATER_MARK, Output, Reason};
+use transfer4me::swarm::{Input, Output, Reason};
 
 use super::browser::Browser;
 use super::network::{Connection, End, describe, described};
@@ -54,19 +54,19 @@ impl World {
             }
             Output::Offer { peer, lane, attempt } => {
                 let connection = self.connections.len();
-                let ends = vec![End::new(browser, peer, attempt)];
+                let ends = vec![End::new(browser, peer, lane, attempt)];
                 self.connections.push(Connection { ends, silent: false });
                 self.begin_link(browser, peer, lane, attempt, connection);
             }
             Output::Answer { peer, lane, attempt, sdp } => {
                 let Some(connection) = described(&sdp) else { return };
                 self.connections[connection].ends.truncate(1);
-                self.connections[connection].ends.push(End::new(browser, peer, attempt));
+                self.connections[connection].ends.push(End::new(browser, peer, lane, attempt));
                 self.begin_link(browser, peer, lane, attempt, connection);
             }
-            Output::AcceptAnswer { peer, sdp, .. } => {
+            Output::AcceptAnswer { peer, lane, sdp } => {
                 let connection = described(&sdp).expect("answers name their connection");
-                if self.browsers[browser].links.get(&peer) == Some(&connection) {
+                if self.browsers[browser].links.get(&(peer, lane)) == Some(&connection) {
                     self.later(Event::LinkOpens { connection });
                 }
             }
@@ -75,7 +75,18 @@ impl World {
                 let record = self.browsers[browser].record(&self.content, piece);
                 self.send_control(browser, peer, &PeerMessage::Record(record));
             }
-            Output::SendBlock { peer, block, .. } => self.send_block(browser, peer, block),
+            Output::SendBlock { peer, lane, block } => self.send_block(browser, peer, lane, block),
+            Output::SetLowWater { peer, lane, bytes } => {
+                if let Some((connection, end)) = self.link_to(browser, peer, lane) {
+                    self.connections[connection].ends[end].low_water = bytes.into();
+                }
+            }
+            Output::MeasureLanes { peer } => self.measure_lanes(browser, peer),
+            Output::CloseLane { peer, lane } => {
+                if let Some(connection) = self.browsers[browser].links.remove(&(peer, lane)) {
+                    self.hang_up(browser, connection);
+                }
+            }
             Output::KeepBlock { block } => self.browsers[browser].keep(&self.content, block),
             Output::CheckRecord { peer, record } => {
                 let input = self.browsers[browser].check_record(peer, &record);
@@ -120,7 +131,7 @@ impl World {
     }
 
     fn begin_link(&mut self, browser: usize, peer: PeerId, lane: u8, attempt: u32, new: usize) {
-        if let Some(earlier) = self.browsers[browser].links.insert(peer, new) {
+        if let Some(earlier) = self.browsers[browser].links.insert((peer, lane), new) {
             self.hang_up(browser, earlier);
         }
         let sdp = describe(new);
@@ -140,23 +151,40 @@ impl World {
         let max_message_bytes = self.path.max_message_bytes;
         for end in 0..2 {
             if let Some((browser, peer)) = self.live_end(connection, end) {
-                self.input(browser, Input::LinkOpened { peer, lane: 0, max_message_bytes });
+                let lane = self.connections[connection].ends[end].lane;
+                self.input(browser, Input::LinkOpened { peer, lane, max_message_bytes });
             }
         }
     }
 
     pub fn link_closes(&mut self, connection: usize, end: usize) {
         let Some((browser, peer)) = self.live_end(connection, end) else { return };
-        let attempt = self.connections[connection].ends[end].attempt;
-        self.browsers[browser].links.remove(&peer);
-        self.input(browser, Input::LinkClosed { peer, attempt });
+        let End { lane, attempt, .. } = self.connections[connection].ends[end];
+        self.browsers[browser].links.remove(&(peer, lane));
+        self.input(browser, Input::LinkClosed { peer, lane, attempt });
     }
 
     fn disconnect(&mut self, browser: usize, peer: PeerId, reason: Reason) {
         self.browsers[browser].disconnects.push(reason);
-        if let Some(connection) = self.browsers[browser].links.remove(&peer) {
-            self.hang_up(browser, connection);
+        for lane in self.lanes_to(browser, peer) {
+            if let Some(connection) = self.browsers[browser].links.remove(&(peer, lane)) {
+                self.hang_up(browser, connection);
+            }
         }
+    }
+
+    fn lanes_to(&self, browser: usize, peer: PeerId) -> Vec<u8> {
+        let links = &self.browsers[browser].links;
+        links.range((peer, 0)..=(peer, u8::MAX)).map(|((_, lane), _)| *lane).collect()
+    }
+
+    fn measure_lanes(&mut self, browser: usize, peer: PeerId) {
+        for lane in self.lanes_to(browser, peer) {
+            if let Some((connection, end)) = self.link_to(browser, peer, lane) {
+                self.schedule(self.now, Event::Buffered { connection, end });
+            }
+        }
+        self.schedule(self.now, Event::Input { browser, input: Input::LanesMeasured { peer } });
     }
 
     /// The other side learns that a connection closed.
@@ -168,8 +196,8 @@ impl World {
     }
 
     /// The connection to a peer, and which of its ends is the sender's.
-    fn link_to(&self, browser: usize, peer: PeerId) -> Option<(usize, usize)> {
-        let connection = *self.browsers[browser].links.get(&peer)?;
+    fn link_to(&self, browser: usize, peer: PeerId, lane: u8) -> Option<(usize, usize)> {
+        let connection = *self.browsers[browser].links.get(&(peer, lane))?;
         let ends = &self.connections[connection].ends;
         Some((connection, usize::from(ends[0].browser != browser)))
     }
@@ -177,7 +205,7 @@ impl World {
     fn send_control(&mut self, browser: usize, peer: PeerId, message: &PeerMessage) {
         let bytes = message.encode();
         assert!(bytes.len() <= MAX_CONTROL_BYTES, "{message:?} is too long");
-        let Some((connection, end)) = self.link_to(browser, peer) else { return };
+        let Some((connection, end)) = self.link_to(browser, peer, 0) else { return };
         let own = &mut self.connections[connection].ends[end];
         if let PeerMessage::Record(record) = message {
             let (first, count) = (record.first_piece.0, record.hashes.len() as u32);
@@ -188,7 +216,7 @@ impl World {
         self.schedule(arrives, Event::Control { connection, end: 1 - end, bytes });
     }
 
-    fn send_block(&mut self, browser: usize, peer: PeerId, block: BlockRange) {
+    fn send_block(&mut self, browser: usize, peer: PeerId, lane: u8, block: BlockRange) {
         assert!(self.content.layout.contains(&block));
         let sender = &self.browsers[browser];
         assert!(sender.loaded.contains(&block.piece), "{block:?} is sent before it is read");
@@ -200,15 +228,17 @@ impl World {
         }
         let bytes = u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
         assert!(bytes <= u64::from(self.path.max_message_bytes));
-        let Some((connection, end)) = self.link_to(browser, peer) else { return };
+        let Some((connection, end)) = self.link_to(browser, peer, lane) else { return };
+        let Some((first, first_end)) = self.link_to(browser, peer, 0) else { return };
         self.lie_about(block, &mut message);
         let payload = if self.content.hollow {
             block.length
         } else {
             message.len().saturating_sub(BLOCK_HEADER_BYTES) as u32
         };
+        let records = &self.connections[first].ends[first_end].records;
+        assert!(records.contains(&block.piece), "{block:?} is sent before its record");
         let own = &mut self.connections[connection].ends[end];
-        assert!(own.records.contains(&block.piece), "{block:?} is sent before its record");
         own.buffered += bytes;
         assert!(own.buffered <= MAX_BUFFERED, "{} bytes wait in a channel", own.buffered);
         let (left, arrives) = own.block_leaves(self.now, bytes, &self.path, &mut self.random);
@@ -220,7 +250,7 @@ impl World {
     /// `bufferedamountlow`.
     pub fn block_sent(&mut self, connection: usize, end: usize, bytes: u64) {
         let own = &mut self.connections[connection].ends[end];
-        let low = u64::from(LOW_WATER_MARK);
+        let (low, lane) = (own.low_water, own.lane);
         let before = own.buffered;
         own.buffered -= bytes;
         let now = own.buffered;
@@ -228,7 +258,7 @@ impl World {
             && now <= low
             && let Some((browser, peer)) = self.live_end(connection, end)
         {
-            self.input(browser, Input::Buffered { peer, lane: 0, bytes: now });
+            self.input(browser, Input::Buffered { peer, lane, bytes: now });
         }
     }
 

@@ -168,7 +168,7 @@ fn a_lying_file_gone_costs_only_that_file() {
 #[test]
 fn blocks_to_the_owner_drop_the_sender() {
     let mut world = midway();
-    let peer = *world.browsers[0].links.keys().next().unwrap();
+    let (peer, _) = *world.browsers[0].links.keys().next().unwrap();
     world.input(0, Input::BlockReceived { peer, block: Some(range(0, 0, 10)) });
     assert_eq!(world.browsers[0].disconnects, [Reason::Misbehaved]);
     world.run_to_end();
@@ -182,7 +182,7 @@ fn signals_of_strangers_and_odd_descriptions_are_not_answered() {
     let links = world.browsers[0].links.clone();
     world.input(0, Input::SignalReceived { from: PeerId(77), signal: offer("v=0") });
     assert_eq!(world.browsers[0].links, links);
-    let peer = *world.browsers[1].links.keys().next().unwrap();
+    let (peer, _) = *world.browsers[1].links.keys().next().unwrap();
     world.input(1, Input::SignalReceived { from: peer, signal: offer("v=0") });
     assert_eq!(world.browsers[1].disconnects, [Reason::Misbehaved]);
     world.run_to_end();

@@ -33,8 +33,11 @@ pub struct End {
     pub browser: usize,
     /// The other side, as this browser names it.
     pub peer: PeerId,
+    pub lane: u8,
     pub attempt: u32,
     pub buffered: u64,
+    /// `bufferedAmountLowThreshold`.
+    pub low_water: u64,
     busy_until: Timestamp,
     control_until: Timestamp,
     blocks_until: Timestamp,
@@ -43,12 +46,14 @@ pub struct End {
 }
 
 impl End {
-    pub fn new(browser: usize, peer: PeerId, attempt: u32) -> Self {
+    pub fn new(browser: usize, peer: PeerId, lane: u8, attempt: u32) -> Self {
         Self {
             browser,
             peer,
+            lane,
             attempt,
             buffered: 0,
+            low_water: 0,
             busy_until: Timestamp::ZERO,
             control_until: Timestamp::ZERO,
             blocks_until: Timestamp::ZERO,

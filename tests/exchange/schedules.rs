@@ -42,7 +42,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         (who.clone(), any::<bool>()).prop_map(|(who, paused)| Fault::Pause(who, paused)),
         (0..4_usize).prop_map(Fault::Lie),
         (0..SIZES.len()).prop_map(Fault::Vanish),
-        (who, prop::collection::vec(0_u8..12, 0..14)).prop_map(|(who, b)| Fault::Forge(who, b)),
+        (who, prop::collection::vec(0_u8..14, 0..14)).prop_map(|(who, b)| Fault::Forge(who, b)),
         prop::collection::vec(any::<bool>(), SIZES.len()).prop_map(Fault::Arrive),
         Just(Fault::OwnerLeaves),
     ]

@@ -18,7 +18,7 @@ use transfer4me::swarm::Input;
 use super::browser::Browser;
 use super::content::{Content, Random};
 use super::driver::token_of;
-use super::network::{Connection, Path};
+use super::network::{Connection, End, Path};
 
 /// What takes time.
 pub enum Event {
@@ -220,9 +220,9 @@ impl World {
             }
             Event::Sent { connection, end, bytes } => self.block_sent(connection, end, bytes),
             Event::Buffered { connection, end } => {
-                let bytes = self.connections[connection].ends[end].buffered;
+                let End { lane, buffered: bytes, .. } = self.connections[connection].ends[end];
                 if let Some((browser, peer)) = self.live_end(connection, end) {
-                    self.input(browser, Input::Buffered { peer, lane: 0, bytes });
+                    self.input(browser, Input::Buffered { peer, lane, bytes });
                 }
             }
             Event::Load { browser, piece } => {
@@ -351,7 +351,8 @@ impl World {
     pub fn live_end(&self, connection: usize, end: usize) -> Option<(usize, PeerId)> {
         let link = &self.connections[connection];
         let own = link.ends.get(end)?;
-        let current = self.browsers[own.browser].links.get(&own.peer) == Some(&connection);
+        let current =
+            self.browsers[own.browser].links.get(&(own.peer, own.lane)) == Some(&connection);
         (current && !link.silent).then_some((own.browser, own.peer))
     }
 

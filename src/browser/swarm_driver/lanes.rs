@@ -39,7 +39,9 @@ impl Inner {
                 }
                 link.lanes.insert(lane, connection);
             }
-            Err(_) => self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt }),
+            Err(_) => {
+                self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, lane, attempt });
+            }
         }
     }
 
@@ -52,10 +54,11 @@ impl Inner {
             LinkEvent::Opened { max_message_bytes } => {
                 Input::LinkOpened { peer, lane, max_message_bytes }
             }
+            LinkEvent::Path(_) if lane > 0 => return,
             LinkEvent::Path(path) => Input::PathFound { peer, path },
             LinkEvent::RoundTrip(time) => Input::RoundTripMeasured { peer, time },
-            LinkEvent::PathLost => Input::PathLost { peer, attempt },
-            LinkEvent::PathRestored => Input::PathRestored { peer, attempt },
+            LinkEvent::PathLost => Input::PathLost { peer, lane, attempt },
+            LinkEvent::PathRestored => Input::PathRestored { peer, lane, attempt },
             LinkEvent::Control(bytes) => Input::ControlReceived { peer, bytes },
             LinkEvent::Block(message) => {
                 let block = block_of(&message);
@@ -67,7 +70,7 @@ impl Inner {
                 self.measure(peer, lane);
                 return;
             }
-            LinkEvent::Closed => Input::LinkClosed { peer, attempt },
+            LinkEvent::Closed => Input::LinkClosed { peer, lane, attempt },
         });
     }
 
@@ -85,8 +88,8 @@ impl Inner {
             .borrow()
             .links
             .iter()
-            .filter(|(_, link)| link.lanes.values().any(PeerConnection::has_lost_its_path))
-            .map(|(peer, link)| Input::PathLost { peer: *peer, attempt: link.attempt })
+            .filter(|(_, link)| link.lanes.get(&0).is_some_and(PeerConnection::has_lost_its_path))
+            .map(|(peer, link)| Input::PathLost { peer: *peer, lane: 0, attempt: link.attempt })
             .collect();
         for input in lost {
             self.post(input);
@@ -96,7 +99,7 @@ impl Inner {
     pub(super) fn send_control(&self, peer: PeerId, message: &PeerMessage) {
         self.on_lane(peer, 0, |connection| {
             if connection.send_control(&message.encode()).is_err() {
-                self.link_broke(peer);
+                self.link_broke(peer, 0);
             }
         });
     }
@@ -107,18 +110,31 @@ impl Inner {
             let sent =
                 self.content.bytes(block).map(|bytes| connection.send_block(&header, &bytes));
             if !matches!(sent, Some(Ok(()))) {
-                self.link_broke(peer);
+                self.link_broke(peer, lane);
             }
         });
     }
 
-    fn link_broke(&self, peer: PeerId) {
+    fn link_broke(&self, peer: PeerId, lane: u8) {
         if let Ok(state) = self.state.try_borrow()
             && let Some(link) = state.links.get(&peer)
         {
             let attempt = link.attempt;
-            self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, attempt });
+            self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, lane, attempt });
         }
+    }
+
+    /// How much waits in each lane to a peer, and then that this is all.
+    pub(super) fn measure_lanes(self: &Rc<Self>, peer: PeerId) {
+        let lanes: Vec<u8> = {
+            let state = self.state.borrow();
+            state.links.get(&peer).map(|link| link.lanes.keys().copied().collect())
+        }
+        .unwrap_or_default();
+        for lane in lanes {
+            self.measure(peer, lane);
+        }
+        self.post(Input::LanesMeasured { peer });
     }
 
     pub(super) fn measure(self: &Rc<Self>, peer: PeerId, lane: u8) {

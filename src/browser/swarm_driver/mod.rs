@@ -291,6 +291,15 @@ impl Inner {
                 }
             }
             Output::SendBlock { peer, lane, block } => self.send_block(peer, lane, &block),
+            Output::SetLowWater { peer, lane, bytes } => {
+                self.on_lane(peer, lane, |connection| connection.set_low_water(bytes));
+            }
+            Output::MeasureLanes { peer } => self.measure_lanes(peer),
+            Output::CloseLane { peer, lane } => {
+                if let Some(link) = self.state.borrow_mut().links.get_mut(&peer) {
+                    link.lanes.remove(&lane);
+                }
+            }
             Output::KeepBlock { block } => {
                 if let Some(payload) = self.arrived.borrow_mut().take() {
                     self.content.keep(&block, &payload);

@@ -90,7 +90,7 @@ fn nothing_is_told_without_a_socket() {
     script.serve();
     script.input(Input::SocketClosed);
     script.input(Input::SocketClosed);
-    script.input(Input::LinkClosed { peer: OTHER, attempt: 1 });
+    script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 1 });
     script.news();
     script.wait(seconds(60));
     assert!(!script.news().iter().any(|output| matches!(output, Output::Tell(_))));
@@ -146,6 +146,6 @@ fn the_server_is_asked_at_once_when_a_path_is_lost() {
     let mut script = Script::recipient(&[5]);
     script.serve();
     script.news();
-    script.input(Input::PathLost { peer: OTHER, attempt: 1 });
+    script.input(Input::PathLost { peer: OTHER, lane: 0, attempt: 1 });
     assert!(script.news().contains(&Output::Tell(ClientMessage::Ping)));
 }

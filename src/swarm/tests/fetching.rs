@@ -23,7 +23,7 @@ fn the_page_is_told_each_phase() {
     script.input(Input::Paused(true));
     assert_eq!(script.phase(), Phase::Paused);
     script.input(Input::Paused(false));
-    script.input(Input::LinkClosed { peer: OTHER, attempt: 1 });
+    script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 1 });
     assert_eq!(script.phase(), Phase::Reconnecting);
     script.serve();
     script.arrive(range(0, 0, 5));
@@ -155,7 +155,7 @@ fn after_four_attempts_in_a_row_it_is_over() {
     for attempt in 1..=4 {
         assert_eq!(script.swarm.failure(), None);
         script.hears(assigned(OTHER));
-        script.input(Input::LinkClosed { peer: OTHER, attempt });
+        script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt });
     }
     assert_eq!(script.swarm.failure(), Some(Failure::Unreachable));
     assert!(script.news().ends_with(&[Output::Fail(Failure::Unreachable)]));
@@ -167,16 +167,16 @@ fn one_link_that_stood_or_was_revoked_begins_the_count_again() {
     let mut script = Script::recipient(&[5]);
     for attempt in 1..=3 {
         script.hears(assigned(OTHER));
-        script.input(Input::LinkClosed { peer: OTHER, attempt });
+        script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt });
     }
     for _ in 0..5 {
         script.hears(assigned(OTHER));
         script.hears(ServerMessage::Revoked { peer: OTHER });
     }
     script.link();
-    script.input(Input::LinkClosed { peer: OTHER, attempt: 9 });
+    script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 9 });
     script.hears(assigned(OTHER));
-    script.input(Input::LinkClosed { peer: OTHER, attempt: 10 });
+    script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 10 });
     assert_eq!(script.swarm.failure(), None);
 }
 
@@ -184,13 +184,13 @@ fn one_link_that_stood_or_was_revoked_begins_the_count_again() {
 fn words_of_an_earlier_attempt_are_not_taken_for_this_one() {
     let mut script = Script::recipient(&[5]);
     script.hears(assigned(OTHER));
-    script.input(Input::LinkClosed { peer: OTHER, attempt: 1 });
+    script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 1 });
     script.news();
     script.hears(assigned(OTHER));
     assert_eq!(script.news(), [Output::Offer { peer: OTHER, lane: 0, attempt: 2 }]);
     let sdp = DESCRIPTION.to_owned();
     let candidate = "candidate:1".to_owned();
-    script.input(Input::LinkClosed { peer: OTHER, attempt: 1 });
+    script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 1 });
     script.input(Input::DescriptionReady { peer: OTHER, lane: 0, attempt: 1, sdp: sdp.clone() });
     let found = Input::CandidateFound {
         peer: OTHER,

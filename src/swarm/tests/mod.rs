@@ -1,7 +1,7 @@
 //! One swarm and a script: what goes in by hand, and what comes out. Whole exchanges are in `tests/exchange`.
 //!
-//! `fetching` is a recipient's side, `playback` a listener's, `serving` an owner's, `granting` the initial seed's, `pool` several peers at once,
-//! `coming_back` the socket's.
+//! `fetching` is a recipient's side, `playback` a listener's, `serving` an owner's, `granting` the initial seed's, `lanes`
+//! several connections of one link, `pool` and `several` several peers at once, `coming_back` the socket's.
 
 use super::status::Phase;
 use super::*;
@@ -11,6 +11,7 @@ use crate::protocol::signalling::{CloseReason, ErrorCode, Have, Welcome};
 mod coming_back;
 mod fetching;
 mod granting;
+mod lanes;
 mod playback;
 mod pool;
 mod serving;

@@ -44,7 +44,7 @@ fn whoever_leaves_is_replaced_by_the_others_at_once() {
     script.provider(TWO, &[0, 1, 2, 3]);
     assert_eq!(script.asked_of(TWO), []);
     script.arrives_from(ONE, range(2, 0, 65_536));
-    script.input(Input::LinkClosed { peer: ONE, attempt: 1 });
+    script.input(Input::LinkClosed { peer: ONE, lane: 0, attempt: 1 });
     let asked = script.asked_of(TWO);
     let bytes: u32 = asked.iter().map(|range| range.length).sum();
     assert_eq!(bytes, 4 * PIECE - 65_536, "all but what came");
@@ -86,7 +86,7 @@ fn parts_of_two_that_do_not_fit_blame_nobody_and_come_from_one_next_time() {
     let mut script = Script::leech(1);
     script.provider(ONE, &[0]);
     script.arrives_from(ONE, range(0, 0, 65_536));
-    script.input(Input::LinkClosed { peer: ONE, attempt: 1 });
+    script.input(Input::LinkClosed { peer: ONE, lane: 0, attempt: 1 });
     script.provider(TWO, &[0]);
     script.arrives_from(TWO, range(0, 65_536, PIECE - 65_536));
     script.record_known(0, 1);
@@ -104,14 +104,14 @@ fn a_piece_that_one_alone_was_to_send_comes_from_another_when_that_one_goes() {
     let mut script = Script::leech(1);
     script.provider(ONE, &[0]);
     script.arrives_from(ONE, range(0, 0, 65_536));
-    script.input(Input::LinkClosed { peer: ONE, attempt: 1 });
+    script.input(Input::LinkClosed { peer: ONE, lane: 0, attempt: 1 });
     script.provider(TWO, &[0]);
     script.arrives_from(TWO, range(0, 65_536, PIECE - 65_536));
     script.record_known(0, 1);
     script.input(Input::PieceChecked { piece: PieceIndex(0), matches: false });
     script.arrives_from(TWO, range(0, 0, 65_536));
     script.news();
-    script.input(Input::LinkClosed { peer: TWO, attempt: 2 });
+    script.input(Input::LinkClosed { peer: TWO, lane: 0, attempt: 2 });
     assert!(script.news().contains(&Output::DiscardPiece { piece: PieceIndex(0) }));
     script.provider(PeerId(13), &[0]);
     assert_eq!(script.asked_of(PeerId(13)), [range(0, 0, PIECE)]);
@@ -232,7 +232,7 @@ fn a_lost_path_is_looked_for_within_the_connection_meanwhile_others_are_asked() 
     script.provider(ONE, &[0, 1, 2, 3]);
     script.provider(TWO, &[0, 1, 2, 3]);
     script.news();
-    script.input(Input::PathLost { peer: ONE, attempt: 1 });
+    script.input(Input::PathLost { peer: ONE, lane: 0, attempt: 1 });
     let news = script.news();
     assert!(news.contains(&Output::RestartIce { peer: ONE, lane: 0 }));
     let ready = Input::DescriptionReady { peer: ONE, lane: 0, attempt: 1, sdp: "x".to_owned() };
@@ -243,10 +243,10 @@ fn a_lost_path_is_looked_for_within_the_connection_meanwhile_others_are_asked() 
     script.input(ready);
     let signal = Signal::Restart { lane: 0, attempt: 1, sdp: "x".to_owned() };
     assert_eq!(script.news(), [Output::Signal { to: ONE, signal }]);
-    script.input(Input::PathRestored { peer: ONE, attempt: 1 });
+    script.input(Input::PathRestored { peer: ONE, lane: 0, attempt: 1 });
     script.wait(seconds(4));
     assert!(!script.news().contains(&Output::Disconnect { peer: ONE, reason: Reason::Lost }));
-    script.input(Input::PathLost { peer: ONE, attempt: 1 });
+    script.input(Input::PathLost { peer: ONE, lane: 0, attempt: 1 });
     script.wait(seconds(15));
     assert!(script.news().contains(&Output::Disconnect { peer: ONE, reason: Reason::Lost }));
 }

@@ -1,0 +1,112 @@
+//! A rate that the person set: a token bucket.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// Time whose bytes may gather while nothing is sent: browsers wake a hidden tab's timers only once a second.
+const GATHERED: Duration = Duration::from_secs(1);
+/// Time between two wakings at least, so that a slow rate does not wake the page for every block.
+const WAKING: Duration = Duration::from_millis(50);
+
+/// Bytes a second, or no limit.
+#[derive(Clone, Debug, Default)]
+pub struct Cap {
+    bytes_per_second: Option<u64>,
+    /// Bytes that may go now; below zero after one that was larger.
+    left: f64,
+    filled: Timestamp,
+}
+
+impl Cap {
+    /// Sets the rate, from now on.
+    pub fn set(&mut self, now: Timestamp, bytes_per_second: Option<u64>) {
+        self.bytes_per_second = bytes_per_second.map(|rate| rate.max(1));
+        (self.left, self.filled) = (0.0, now);
+    }
+
+    /// Whether more may go now.
+    pub fn allows(&mut self, now: Timestamp) -> bool {
+        let Some(rate) = self.bytes_per_second else { return true };
+        let since = now.saturating_since(self.filled).as_secs_f64();
+        self.filled = now;
+        let most = rate as f64 * GATHERED.as_secs_f64();
+        self.left = (self.left + rate as f64 * since).min(most);
+        self.left > 0.0
+    }
+
+    /// So much went.
+    pub fn take(&mut self, bytes: u64) {
+        if self.bytes_per_second.is_some() {
+            self.left -= bytes as f64;
+        }
+    }
+
+    /// When to try again what was not allowed.
+    pub fn allows_at(&self, now: Timestamp) -> Timestamp {
+        let rate = self.bytes_per_second.unwrap_or(u64::MAX) as f64;
+        now + Duration::from_secs_f64((-self.left).max(0.0) / rate).max(WAKING)
+    }
+
+    /// Bytes to ask for in one go at most.
+    pub fn most_at_once(&self) -> u32 {
+        let quarter = self.bytes_per_second.map_or(u64::MAX, |rate| rate / 4);
+        u32::try_from(quarter.max(16 << 10)).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::new(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn without_a_rate_everything_goes() {
+        let mut cap = Cap::default();
+        cap.take(1 << 40);
+        assert!(cap.allows(at(0)));
+        cap.set(at(0), Some(1000));
+        assert!(!cap.allows(at(0)));
+        cap.set(at(0), None);
+        assert!(cap.allows(at(0)));
+    }
+
+    #[test]
+    fn a_tab_that_wakes_once_a_second_gets_its_whole_rate() {
+        let mut cap = Cap::default();
+        cap.set(at(0), Some(100_000));
+        let mut sent = 0;
+        for second in 1..=60 {
+            while cap.allows(at(second * 1000)) {
+                cap.take(16_000);
+                sent += 16_000;
+            }
+        }
+        assert!((5_900_000..6_100_000).contains(&sent), "{sent}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_goes_than_the_rate_a_second_and_one_block(
+            rate in 1_000..50_000_000_u64, wakings in prop::collection::vec(1..2_000_u64, 1..60),
+        ) {
+            let mut cap = Cap::default();
+            cap.set(at(0), Some(rate));
+            let (mut now, mut sent) = (0, 0);
+            for waking in wakings {
+                now += waking;
+                while cap.allows(at(now)) {
+                    cap.take(65_536);
+                    sent += 65_536;
+                }
+                prop_assert!(cap.allows_at(at(now)) > at(now));
+                prop_assert!(sent <= rate * now / 1000 + 65_536 + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! More connections of a link: opening, giving up, losing them. How many there are to be is `steering`'s.
+//!
+//! Whoever sends opens them, and sends over those alone that it opened, so that neither side's decisions touch the
+//! other's. The first connection and its control channel stay in charge: with it the link ends, with any other only
+//! what was under way there, which the sender names and the leech asks for again.
+
+use std::time::Duration;
+
+use super::lane::{Lane, LaneState};
+use super::negotiation::block_length_for;
+use super::remote_peer::RemotePeer;
+use super::steering::{Decision, LOOK_INTERVAL, View};
+use super::{BlockRange, Output, PeerId, PeerMessage, Reason, Signal, Swarm, Timestamp};
+use crate::protocol::limits::{MAX_CANDIDATES, MAX_LANES, MAX_RANGES_PER_REQUEST};
+
+/// Time for a lane to open.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for what a lane was handed to arrive, once it is given up.
+const LEAVING: Duration = Duration::from_secs(10);
+/// Time without anything leaving a lane, although something waits in it.
+const LANE_STALL: Duration = Duration::from_secs(5);
+
+impl Swarm {
+    /// A signal about a connection other than the first.
+    pub(super) fn lane_signal(&mut self, now: Timestamp, from: PeerId, signal: Signal) {
+        let providers = self.peers.values().filter(|r| r.provider && r.is_greeted()).count();
+        let Some(remote) = self.peers.get_mut(&from) else { return };
+        match signal {
+            Signal::Offer { lane, attempt, sdp } => {
+                if remote.attempt != attempt || remote.lanes.contains_key(&lane) {
+                    return;
+                }
+                let theirs = remote.lanes.iter().filter(|(n, lane)| **n > 0 && !lane.own).count();
+                // More providers bring more than more lanes of one.
+                let few = (theirs + 2) * providers.max(1) <= MAX_LANES;
+                // The other side takes the numbers that this one does not.
+                let sound = remote.is_greeted() && (lane % 2 == 1) != remote.offerer;
+                if !remote.provider || !few || !sound {
+                    self.send_control(from, PeerMessage::LaneClosed(lane));
+                    return;
+                }
+                remote.lanes.insert(lane, Lane::connecting(false, now, now + OPEN_TIMEOUT));
+                self.outputs.push_back(Output::Answer { peer: from, lane, attempt, sdp });
+            }
+            Signal::Answer { lane, attempt, sdp } => {
+                let waits = |lane: &Lane| lane.own && lane.state != LaneState::Open;
+                if remote.attempt == attempt && remote.lanes.get(&lane).is_some_and(waits) {
+                    self.outputs.push_back(Output::AcceptAnswer { peer: from, lane, sdp });
+                }
+            }
+            Signal::Candidate { lane: number, attempt, candidate, sdp_mid } => {
+                let Some(lane) = remote.lanes.get_mut(&number) else { return };
+                lane.candidates += 1;
+                if remote.attempt == attempt && lane.candidates <= MAX_CANDIDATES {
+                    let lane = number;
+                    let output = Output::AddCandidate { peer: from, lane, candidate, sdp_mid };
+                    self.outputs.push_back(output);
+                }
+            }
+            // A lane that lost its path is given up at once; there are others.
+            Signal::Restart { .. } => {}
+        }
+    }
+
+    /// All channels of a connection other than the first are open.
+    pub(super) fn lane_opened(&mut self, peer: PeerId, lane: u8, max_message_bytes: u32) {
+        let lanes = self.peers.get_mut(&peer).map(|remote| &mut remote.lanes);
+        if let Some(lane) = lanes.and_then(|lanes| lanes.get_mut(&lane))
+            && matches!(lane.state, LaneState::Connecting { .. })
+        {
+            lane.open(block_length_for(max_message_bytes));
+        }
+    }
+
+    /// A connection other than the first is over, or does not come about: closes it here, and says what it may have
+    /// taken along.
+    pub(super) fn close_lane(&mut self, peer: PeerId, number: u8, tell: bool) {
+        let Some(remote) = self.peers.get_mut(&peer).filter(|_| number > 0) else { return };
+        let Some(mut lane) = remote.lanes.remove(&number) else { return };
+        self.outputs.push_back(Output::CloseLane { peer, lane: number });
+        if !remote.is_greeted() {
+            return;
+        }
+        if tell {
+            self.send_control(peer, PeerMessage::LaneClosed(number));
+        }
+        for chunk in lane.take_recent().chunks(MAX_RANGES_PER_REQUEST) {
+            self.send_control(peer, PeerMessage::Reject(chunk.to_vec()));
+        }
+    }
+
+    /// What was lost with a connection is asked for again, here or elsewhere.
+    pub(super) fn rejected(&mut self, now: Timestamp, peer: PeerId, ranges: &[BlockRange]) {
+        let sound = ranges.iter().all(|range| self.layout.contains(range));
+        let Some(remote) = self.peers.get_mut(&peer).filter(|_| sound) else {
+            self.drop_link(now, peer, Reason::Misbehaved);
+            return;
+        };
+        let lost = remote.pipeline.reject(ranges);
+        self.give_back(peer, &lost);
+    }
+
+    /// When the lanes are to be looked at next.
+    pub(super) fn lanes_timeout(&self) -> Option<Timestamp> {
+        self.peers.values().filter_map(|remote| remote.next_look).min()
+    }
+
+    /// Has the lanes measured that are due, and those looked at that something is sent over for the first time.
+    pub(super) fn watch_lanes(&mut self, now: Timestamp) {
+        for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.is_greeted()) {
+            let used = !remote.queue.is_empty() || remote.lanes.values().any(|l| l.buffered > 0);
+            let more = remote.lanes.len() > 1;
+            match remote.next_look {
+                None if used || more => remote.next_look = Some(now + LOOK_INTERVAL),
+                Some(at) if now >= at => {
+                    remote.next_look = (used || more).then_some(now + LOOK_INTERVAL);
+                    self.outputs.push_back(Output::MeasureLanes { peer: *peer });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Looks at the lanes to a peer, which were just measured.
+    pub(super) fn lanes_measured(&mut self, now: Timestamp, peer: PeerId) {
+        let served = self.peers.values().filter(|r| r.is_greeted() && !r.choking).count();
+        let Some(remote) = self.peers.get_mut(&peer) else { return };
+        let late: Vec<u8> =
+            remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
+        let view = view_of(remote, MAX_LANES / served.max(1));
+        let decision = remote.steering.look(now, &view);
+        for lane in late {
+            self.close_lane(peer, lane, true);
+        }
+        match decision {
+            Some(Decision::Open(lanes)) => (0..lanes).for_each(|_| self.open_lane(now, peer)),
+            Some(Decision::GiveUp(lanes)) => self.give_lanes_up(now, peer, lanes),
+            None => {}
+        }
+    }
+
+    fn open_lane(&mut self, now: Timestamp, peer: PeerId) {
+        // Nothing can be offered while the server is away.
+        let joined = self.is_joined();
+        let Some(remote) = self.peers.get_mut(&peer).filter(|_| joined) else { return };
+        let step = if remote.last_lane == 0 && remote.offerer { 1 } else { 2 };
+        // Numbers are not used twice. Who has used them all up has tried often enough.
+        let Some(lane) = remote.last_lane.checked_add(step) else { return };
+        remote.last_lane = lane;
+        remote.lanes.insert(lane, Lane::connecting(true, now, now + OPEN_TIMEOUT));
+        let attempt = remote.attempt;
+        self.outputs.push_back(Output::Offer { peer, lane, attempt });
+    }
+
+    fn give_lanes_up(&mut self, now: Timestamp, peer: PeerId, count: usize) {
+        let Some(remote) = self.peers.get_mut(&peer) else { return };
+        let last = remote.lanes.iter_mut().rev().filter(|(n, lane)| **n > 0 && lane.is_sending());
+        for (_, lane) in last.take(count) {
+            lane.state = LaneState::Leaving { until: now + LEAVING };
+        }
+    }
+}
+
+fn view_of(remote: &RemotePeer, allowed: usize) -> View {
+    let own = || remote.lanes.values().filter(|lane| lane.own);
+    let opening = |lane: &&Lane| matches!(lane.state, LaneState::Connecting { .. });
+    View {
+        open: own().filter(|lane| lane.is_sending()).count(),
+        opening: own().filter(opening).count(),
+        allowed: allowed.max(1),
+        left: own().map(Lane::left).sum(),
+        backlogged: own().filter(|lane| lane.is_sending()).any(|lane| lane.buffered > 0),
+        round_trip: remote.round_trip,
+    }
+}
+
+/// Whether a lane is to be closed by now.
+fn is_late(lane: &Lane, now: Timestamp) -> bool {
+    match lane.state {
+        LaneState::Connecting { deadline } => now >= deadline,
+        LaneState::Open => lane.own && lane.buffered > 0 && now >= lane.moved + LANE_STALL,
+        LaneState::Leaving { until } => now >= until,
+    }
+}

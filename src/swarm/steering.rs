@@ -1,0 +1,374 @@
+//! How many lanes to send over to one peer: more where a measurement shows that they bring more, fewer where not.
+//!
+//! A connection of a browser is one SCTP association with the congestion control of NewReno: any loss and any distance
+//! holds it far below what the path could carry, and several share the path like several programs would. So a sender
+//! with a backlog measures what it sends, opens as many lanes as it has, lets them get up to speed, and measures again.
+//! If the total rose by [`LEAST_GAIN`] and [`LEAST_PART`] it goes on from there; if not, it gives the new ones up and waits, ever longer.
+//! Where round trips grow, a queue fills in the path: then it is full, and more lanes would only take from others.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::protocol::limits::MAX_LANES;
+
+/// Time between two looks while there is something to send.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Time over which a rate is measured, at least.
+const MEASURED: Duration = Duration::from_millis(1000);
+/// Time for new lanes to get up to speed, at least; and in round trips, of which slow start takes about this many.
+const SETTLING: Duration = Duration::from_millis(1000);
+const SETTLING_ROUND_TRIPS: u32 = 10;
+/// Time for new lanes to open.
+const OPENING: Duration = Duration::from_secs(8);
+/// New lanes have to bring at least this much of the total before,
+const LEAST_GAIN: f64 = 1.15;
+/// and each of them this part of what one lane brought. On a line that others fill as well more lanes take from those: a
+/// fourth beside one of theirs makes 4/5 out of 1/2, which is less than this asks for.
+const LEAST_PART: f64 = 0.25;
+/// First pause after lanes that brought nothing, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(160);
+/// A round trip this much above twice the shortest tells of a queue, and not of a busy browser.
+const QUEUE_TOLERANCE: Duration = Duration::from_millis(20);
+
+/// What is seen of the lanes to one peer.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Lanes that are open and sent over, the first one included.
+    pub open: usize,
+    /// Lanes that are being opened.
+    pub opening: usize,
+    /// Lanes that there may be, among all whom this browser sends to.
+    pub allowed: usize,
+    /// Bytes that left all lanes' buffers so far.
+    pub left: u64,
+    /// Bytes wait in some lane: more is to be sent than the lanes take.
+    pub backlogged: bool,
+    /// As last measured, if it was.
+    pub round_trip: Option<Duration>,
+}
+
+/// What is to be done about the lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Open so many more.
+    Open(usize),
+    /// Give the last so many up.
+    GiveUp(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Measures what the lanes that there are bring.
+    Measuring { since: Timestamp, left: u64 },
+    /// New lanes are being opened.
+    Opening { lanes: usize, before: f64, until: Timestamp },
+    /// They get up to speed.
+    Settling { lanes: usize, before: f64, until: Timestamp },
+    /// Measures what they bring.
+    Judging { lanes: usize, before: f64, since: Timestamp, left: u64 },
+    /// Nothing is tried.
+    Resting { until: Timestamp },
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Steering {
+    phase: Option<Phase>,
+    pause: Duration,
+    shortest: Option<Duration>,
+    /// Looks in a row that saw a queue in the path.
+    queues: u32,
+}
+
+impl Default for Steering {
+    fn default() -> Self {
+        Self { phase: None, pause: FIRST_PAUSE, shortest: None, queues: 0 }
+    }
+}
+
+impl Steering {
+    /// A round trip was measured. Each is looked at once.
+    pub fn measured(&mut self, round_trip: Duration) {
+        let shortest = self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip));
+        self.shortest = Some(shortest);
+        let queue = round_trip > shortest * 2 + QUEUE_TOLERANCE;
+        self.queues = if queue { self.queues + 1 } else { 0 };
+    }
+
+    /// Looks at the lanes.
+    pub fn look(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
+        if view.open > view.allowed {
+            self.rest(now);
+            return Some(Decision::GiveUp(view.open - view.allowed));
+        }
+        if self.queues >= 2 && view.open > 1 {
+            // Half of them at a time; the next measurements tell whether that is enough.
+            self.queues = 0;
+            self.back_off(now);
+            return Some(Decision::GiveUp(view.open / 2));
+        }
+        let View { left, .. } = *view;
+        match self.phase {
+            None => self.phase = Some(Phase::Measuring { since: now, left }),
+            Some(Phase::Measuring { since, left }) => return self.measure(now, view, since, left),
+            Some(Phase::Opening { lanes, before, until }) => {
+                if view.opening == 0 || now >= until {
+                    return self.opened(now, view, lanes, before);
+                }
+            }
+            Some(Phase::Settling { lanes, before, until }) => {
+                if now >= until {
+                    self.phase = Some(Phase::Judging { lanes, before, since: now, left });
+                }
+            }
+            Some(Phase::Judging { lanes, before, since, left }) => {
+                if now >= since + MEASURED {
+                    return self.judge(now, view, lanes, before, rate(now, view, since, left));
+                }
+            }
+            Some(Phase::Resting { until }) => {
+                if now >= until {
+                    self.phase = Some(Phase::Measuring { since: now, left });
+                }
+            }
+        }
+        None
+    }
+
+    fn measure(
+        &mut self,
+        now: Timestamp,
+        view: &View,
+        since: Timestamp,
+        left: u64,
+    ) -> Option<Decision> {
+        if !view.backlogged {
+            // All that is to be sent goes out: more lanes would have nothing to carry.
+            self.phase = Some(Phase::Measuring { since: now, left: view.left });
+            return None;
+        }
+        if now < since + MEASURED {
+            return None;
+        }
+        self.probe(now, view, rate(now, view, since, left))
+    }
+
+    fn probe(&mut self, now: Timestamp, view: &View, before: f64) -> Option<Decision> {
+        // As many as there are, but from one on to three: most paths that want a second want a fourth.
+        let more = if view.open == 1 { 3 } else { view.open };
+        let lanes = more.min(view.allowed.min(MAX_LANES).saturating_sub(view.open));
+        if lanes == 0 || self.queues > 0 {
+            self.rest(now);
+            return None;
+        }
+        self.phase = Some(Phase::Opening { lanes, before, until: now + OPENING });
+        Some(Decision::Open(lanes))
+    }
+
+    fn opened(
+        &mut self,
+        now: Timestamp,
+        view: &View,
+        lanes: usize,
+        before: f64,
+    ) -> Option<Decision> {
+        // Some may have failed.
+        let lanes = lanes.min(view.open.saturating_sub(1));
+        if lanes == 0 {
+            self.back_off(now);
+            return None;
+        }
+        let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
+        self.phase = Some(Phase::Settling { lanes, before, until: now + SETTLING.max(trips) });
+        None
+    }
+
+    fn judge(
+        &mut self,
+        now: Timestamp,
+        view: &View,
+        lanes: usize,
+        before: f64,
+        after: f64,
+    ) -> Option<Decision> {
+        let earlier = view.open.saturating_sub(lanes).max(1);
+        let wanted = LEAST_GAIN.max(1.0 + LEAST_PART * lanes as f64 / earlier as f64);
+        if after < before * wanted {
+            self.back_off(now);
+            return Some(Decision::GiveUp(lanes.min(view.open.saturating_sub(1))));
+        }
+        self.pause = FIRST_PAUSE;
+        // What was just measured is where the next ones begin.
+        if view.backlogged { self.probe(now, view, after) } else { self.again(now, view) }
+    }
+
+    fn again(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
+        self.phase = Some(Phase::Measuring { since: now, left: view.left });
+        None
+    }
+
+    fn rest(&mut self, now: Timestamp) {
+        self.phase = Some(Phase::Resting { until: now + FIRST_PAUSE });
+    }
+
+    fn back_off(&mut self, now: Timestamp) {
+        self.phase = Some(Phase::Resting { until: now + self.pause });
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Bytes a second since then.
+fn rate(now: Timestamp, view: &View, since: Timestamp, left: u64) -> f64 {
+    let seconds = now.saturating_since(since).as_secs_f64();
+    view.left.saturating_sub(left) as f64 / seconds.max(0.001)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A path that carries this much in all, and this much a lane, for a sender that always has more.
+    struct Road {
+        total: f64,
+        lane: f64,
+        allowed: usize,
+        round_trip: Duration,
+    }
+
+    /// Lanes after each look of the time.
+    fn drive(road: &Road, time: Duration) -> Vec<usize> {
+        drive_on(road, |lanes| road.total.min(road.lane * lanes), time)
+    }
+
+    /// The same where so many lanes carry this much.
+    fn drive_by(carries: impl Fn(f64) -> f64, time: Duration) -> Vec<usize> {
+        drive_on(&road(0.0, 0.0), carries, time)
+    }
+
+    fn drive_on(road: &Road, carries: impl Fn(f64) -> f64, time: Duration) -> Vec<usize> {
+        let mut steering = Steering::default();
+        let (mut open, mut left, mut history) = (1_usize, 0.0, Vec::new());
+        for look in 0..(time.as_millis() / LOOK_INTERVAL.as_millis()) as u32 {
+            let now = Timestamp::new(LOOK_INTERVAL * look);
+            left += carries(open as f64) * LOOK_INTERVAL.as_secs_f64();
+            let view = View {
+                open,
+                opening: 0,
+                allowed: road.allowed,
+                left: left as u64,
+                backlogged: true,
+                round_trip: Some(road.round_trip),
+            };
+            match steering.look(now, &view) {
+                Some(Decision::Open(lanes)) => open += lanes,
+                Some(Decision::GiveUp(lanes)) => open -= lanes,
+                None => {}
+            }
+            history.push(open);
+        }
+        history
+    }
+
+    fn road(total: f64, lane: f64) -> Road {
+        Road { total, lane, allowed: MAX_LANES, round_trip: Duration::from_millis(20) }
+    }
+
+    #[test]
+    fn a_path_that_holds_each_lane_back_gets_all_of_them_within_seven_seconds() {
+        let history = drive(&road(100e6, 2e6), Duration::from_secs(7));
+        assert_eq!(history.last(), Some(&MAX_LANES), "{history:?}");
+    }
+
+    #[test]
+    fn a_path_that_one_lane_fills_keeps_one_but_for_a_probe_now_and_then() {
+        let history = drive(&road(6e6, 40e6), Duration::from_secs(600));
+        let more = history.iter().filter(|lanes| **lanes > 1).count();
+        assert!(more > 0, "it was tried");
+        assert!(more * 10 < history.len(), "{more} of {}", history.len());
+        assert_eq!(history.last(), Some(&1));
+    }
+
+    #[test]
+    fn a_path_that_four_lanes_fill_ends_with_four() {
+        let history = drive(&road(8e6, 2e6), Duration::from_secs(60));
+        assert_eq!(history.last(), Some(&4), "{history:?}");
+    }
+
+    #[test]
+    fn lanes_that_only_take_from_others_are_given_up() {
+        // Somebody else's connection is on the line as well; each connection gets the same part of it.
+        let share = |lanes: f64| 6e6 * lanes / (lanes + 1.0);
+        assert!(share(4.0) > share(1.0) * LEAST_GAIN, "by the total alone they would be kept");
+        let history = drive_by(share, Duration::from_secs(60));
+        assert_eq!(history.last(), Some(&1), "{history:?}");
+    }
+
+    #[test]
+    fn nothing_is_opened_for_a_sender_without_a_backlog() {
+        let mut steering = Steering::default();
+        for look in 0..100_u32 {
+            let now = Timestamp::new(LOOK_INTERVAL * look);
+            let left = u64::from(look) * 1_000_000;
+            let view = View {
+                open: 1,
+                opening: 0,
+                allowed: MAX_LANES,
+                left,
+                backlogged: false,
+                round_trip: None,
+            };
+            assert_eq!(steering.look(now, &view), None);
+        }
+    }
+
+    #[test]
+    fn a_queue_in_the_path_halves_the_lanes_and_opens_none() {
+        let mut steering = Steering::default();
+        steering.measured(Duration::from_millis(20));
+        let mut view = View {
+            open: 8,
+            opening: 0,
+            allowed: MAX_LANES,
+            left: 0,
+            backlogged: true,
+            round_trip: None,
+        };
+        assert_eq!(steering.look(Timestamp::ZERO, &view), None);
+        for expected in [4, 2, 1] {
+            for _ in 0..2 {
+                steering.measured(Duration::from_millis(120));
+            }
+            let decision = steering.look(Timestamp::ZERO, &view);
+            assert_eq!(decision, Some(Decision::GiveUp(view.open - expected)));
+            view.open = expected;
+        }
+        steering.measured(Duration::from_millis(120));
+        for look in 0..400_u32 {
+            view.left += 1_000_000;
+            assert_eq!(steering.look(Timestamp::new(LOOK_INTERVAL * look), &view), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn there_is_always_one_lane_and_never_more_than_allowed(
+            total in 1e5..1e8_f64, lane in 1e4..1e8_f64, allowed in 1..12_usize, trip in 1..400_u64,
+        ) {
+            let round_trip = Duration::from_millis(trip);
+            let history = drive(&Road { total, lane, allowed, round_trip }, Duration::from_secs(300));
+            prop_assert!(history.iter().all(|lanes| (1..=allowed.min(MAX_LANES)).contains(lanes)));
+        }
+
+        #[test]
+        fn what_is_kept_carries_most_of_what_could_be_had(total in 1e5..1e8_f64, lane in 1e4..1e8_f64) {
+            let history = drive(&road(total, lane), Duration::from_secs(120));
+            let most = total.min(lane * MAX_LANES as f64);
+            let kept = total.min(lane * *history.last().unwrap() as f64);
+            let part = 1.0 + LEAST_PART * 3.0;
+            prop_assert!(kept * part >= most * 0.99, "{kept} of {most}: {history:?}");
+        }
+    }
+}
