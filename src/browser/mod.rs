@@ -9,6 +9,7 @@
 //! | `file_source` | the owner's files: reading, hashing, signing |
 //! | `owner_record`, `returned_room`, `missing_files` | the owner's room and files after a reload |
 //! | `piece_store`, `storage` | the recipient's pieces, by way of the storage worker; what an earlier visit left |
+//! | `caps` | the limits of speed that the person chose |
 //! | `server_call` | server functions |
 //! | `save` | finished downloads, to the person's disk |
 //! | `media` | playing what is here and what is still to come |
@@ -17,6 +18,7 @@
 //!
 //! Payload bytes stay in JavaScript buffers: file slice to data channel, data channel to storage worker.
 
+mod caps;
 mod crypto;
 mod error;
 mod file_source;
@@ -40,6 +42,7 @@ mod support;
 mod swarm_driver;
 mod timer;
 
+pub use caps::caps;
 pub use receive::Receive;
 pub use selection::Selection;
 pub use share::Share;

@@ -10,6 +10,7 @@ use js_sys::Array;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
+use super::caps;
 use super::crypto::{LinkSecrets, OwnerKeys, random};
 use super::error::Error;
 use super::file_source::{FileSource, SourceEvent};
@@ -25,6 +26,7 @@ use crate::protocol::manifest::Manifest;
 use crate::protocol::peer_wire::PieceRecord;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::rooms::{CreateRoom, CreatedRoom, MediaKind, PasswordRequest};
+use crate::swarm::status::Caps;
 use crate::swarm::{Config, Failure, Input, Role, Swarm};
 use crate::transfer::{SelectedFile, ShareView};
 
@@ -116,6 +118,12 @@ impl Share {
     /// Stops serving for a while, or goes on.
     pub fn set_paused(&self, paused: bool) {
         self.0.post(Input::Paused(paused));
+    }
+
+    /// Limits what is sent, now and on later visits.
+    pub fn set_caps(&self, caps: Caps) {
+        caps::remember(caps);
+        self.0.post(Input::Capped(caps));
     }
 
     /// Closes the room for good.
@@ -284,6 +292,7 @@ impl Inner {
             });
         });
         self.change(|view| view.asked = None);
+        driver.post(Input::Capped(caps::caps()));
         driver.post(Input::Started);
         self.driver.replace(Some(driver));
         Ok(())

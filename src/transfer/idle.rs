@@ -5,6 +5,7 @@ use leptos::web_sys::{DragEvent, Element, HtmlInputElement};
 use super::view::{PlayerCommand, PlayerView, ReceiveView, SelectionView, ShareView, Support};
 use crate::protocol::id::PeerId;
 use crate::protocol::rooms::PasswordRequest;
+use crate::swarm::status::Caps;
 
 /// Files that a person has chosen and not yet shared.
 pub struct Selection;
@@ -48,6 +49,8 @@ impl Share {
     pub fn remove(&self, _peer: PeerId) {}
     /// Stops serving for a while, or goes on.
     pub fn set_paused(&self, _paused: bool) {}
+    /// Limits what is sent, now and on later visits.
+    pub fn set_caps(&self, _caps: Caps) {}
     /// Closes the room for good.
     pub fn stop(&self) {}
 }
@@ -78,6 +81,8 @@ impl Receive {
     pub fn cancel(&self) {}
     /// Whether this page serves others, now and on later visits.
     pub fn set_helps(&self, _helps: bool) {}
+    /// Limits what is sent and received, now and on later visits.
+    pub fn set_caps(&self, _caps: Caps) {}
     /// Saves the finished download once more.
     pub fn save_again(&self) {}
     /// Plays a file, or what Play begins with, and fetches the room for that.
@@ -93,6 +98,11 @@ impl Receive {
 /// Whether this browser can take part at all.
 pub fn support() -> Support {
     Support::Full
+}
+
+/// The limits that the person chose last.
+pub fn caps() -> Caps {
+    Caps::default()
 }
 
 /// Puts text on the clipboard; tells whether it is there.

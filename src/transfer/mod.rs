@@ -10,9 +10,9 @@ mod view;
 mod idle;
 
 #[cfg(feature = "hydrate")]
-pub use crate::browser::{Receive, Selection, Share, copy_text, support};
+pub use crate::browser::{Receive, Selection, Share, caps, copy_text, support};
 #[cfg(not(feature = "hydrate"))]
-pub use idle::{Receive, Selection, Share, copy_text, support};
+pub use idle::{Receive, Selection, Share, caps, copy_text, support};
 pub use view::{
     Asked, FileRow, Named, PictureView, PlayerCommand, PlayerView, ReceiveView, Saved,
     SelectedFile, SelectionView, ShareView, Support, Track,

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::FileSystemDirectoryHandle;
 
+use super::caps;
 use super::media::refusal;
 use super::save::{Parcel, can_choose_folder, choose_folder};
 use super::storage::{Storage, StorageEvent, is_stored};
@@ -20,7 +21,7 @@ use super::swarm_driver::SwarmDriver;
 use crate::archive::safe_path::shown_name;
 use crate::media::kind;
 use crate::swarm::Input;
-use crate::swarm::status::Phase;
+use crate::swarm::status::{Caps, Phase};
 use crate::transfer::{FileRow, PlayerCommand, PlayerView, ReceiveView};
 use listening::Media;
 use opened_room::{OpenedRoom, open_room};
@@ -157,6 +158,12 @@ impl Receive {
         helping::remember(helps);
         self.0.change(|view| view.helps = helps);
         self.0.post(Input::HelpingChosen(helps));
+    }
+
+    /// Limits what is sent and received, now and on later visits.
+    pub fn set_caps(&self, caps: Caps) {
+        caps::remember(caps);
+        self.0.post(Input::Capped(caps));
     }
 
     /// Saves the finished download once more.

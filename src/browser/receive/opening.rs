@@ -249,6 +249,7 @@ impl Inner {
         self.driver.replace(Some(driver));
         self.serve_players(source);
         self.post(Input::Paused(self.paused.get()));
+        self.post(Input::Capped(crate::browser::caps()));
         self.post(Input::Started);
         Ok(())
     }

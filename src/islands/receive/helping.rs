@@ -5,7 +5,8 @@ use leptos::prelude::*;
 use super::{Download, Stage};
 use crate::components::format;
 use crate::components::later::{later, slot, text};
-use crate::transfer::Receive;
+use crate::components::limits::Limits;
+use crate::transfer::{Receive, caps};
 
 /// The switch, from the moment that there is something to pass on, or soon will be.
 #[component]
@@ -25,7 +26,9 @@ fn Switch(download: Download) -> impl IntoView {
         let helps = event_target_checked(&event);
         download.receive.with(|receive: &Receive| receive.set_helps(helps));
     };
+    let limit = move |caps| download.receive.with(|receive: &Receive| receive.set_caps(caps));
     view! {
+        <Limits caps=caps() receives=true on_change=limit />
         <div class="check helping">
             <input id="helps" type="checkbox" checked=download.helps.get_untracked() on:change=choose />
             <label for="helps">"Help others while this page is open"</label>

@@ -11,9 +11,10 @@ use super::{Chosen, Handles};
 use crate::components::copy_field::CopyField;
 use crate::components::format;
 use crate::components::later::{later, paragraph, slot, text, when};
+use crate::components::limits::Limits;
 use crate::components::problem::Problem;
 use crate::components::qr_code::QrImage;
-use crate::transfer::ShareView;
+use crate::transfer::{Share, ShareView, caps};
 
 /// Everything below the heading, until the share has ended.
 #[component]
@@ -50,6 +51,7 @@ fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> im
             format!("{}, {}", format::files(view.files.len()), format::size(bytes))
         })
     };
+    let limit = move |caps| handles.share.with(|share: &Share| share.set_caps(caps));
     view! {
         <p class="lead">
             {text(what)} ". Send the link to whoever should have it; the link is the key, so send it to nobody else."
@@ -70,6 +72,7 @@ fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> im
                         view! {
                             <Copies sharing=sharing />
                             <Recipients handles=handles sharing=sharing />
+                            <Limits caps=caps() receives=false on_change=limit />
                         }
                     })
                 })
