@@ -1,6 +1,6 @@
 # Everything is done by cargo xtask; these are its short names.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test lint bench-transfer bench-large bench-table bench-sim bench-swarm bench-play cargo
+.PHONY: help run dev build test lint bench-transfer bench-large bench-table bench-sim bench-swarm bench-play bench-wan cargo
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -37,6 +37,9 @@ bench-swarm: cargo ## swarm against direct in real browsers, the owner's upload 
 
 bench-play: cargo ## from Play to sound on a line of 10 Mbit/s, beside WebTorrent; needs network namespaces
 	@cargo xtask bench play
+
+bench-wan: cargo ## our lanes against one connection by round trip and loss, and docs/wan.md; needs network namespaces
+	@cargo xtask bench wan
 
 cargo:
 	@command -v cargo >/dev/null || { \

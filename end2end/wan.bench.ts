@@ -1,0 +1,103 @@
+/**
+ * Our lanes against one connection over lines of every length and loss: MB/s and CPU of a real transfer, each cell over
+ * a fixed time once it is up to speed. Both sides are hosts of their own; see `fixtures/wan.ts`. The figures go into
+ * `docs/wan.md` and a plot beside it.
+ *
+ * `T4M_WAN_PAIRS`, `T4M_WAN_RTT` (ms) and `T4M_WAN_LOSS` (per cent) take some rows; the others stay as last measured.
+ * `T4M_WAN_SECONDS` and `T4M_WAN_WARM_UP` set how long each takes.
+ */
+
+import { truncate, writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { Browser } from "@playwright/test";
+import type { Engine } from "./fixtures/browsers.ts";
+import { expect, Server, test } from "./fixtures/index.ts";
+import type { Host } from "./fixtures/network.ts";
+import { Owner, Recipient } from "./fixtures/room.ts";
+import { countBlocks, launchOn, onlyOneConnection, receivedBytes } from "./fixtures/wan_browsers.ts";
+import { cpuSeconds, Wan, whyNoWan, type LineSettings } from "./fixtures/wan.ts";
+import { keep, publish, type Measured } from "./fixtures/wan_report.ts";
+
+const list = (name: string, standard: string) => (process.env[name] ?? standard).split(",");
+const PAIRS = list("T4M_WAN_PAIRS", "chromium-chromium,firefox-firefox,chromium-firefox").map((pair) => pair.split("-") as [Engine, Engine]);
+const ROUND_TRIPS = list("T4M_WAN_RTT", "1,20,50,100,200").map(Number);
+const LOSSES = list("T4M_WAN_LOSS", "0,0.1,1").map(Number);
+const SECONDS = Number(process.env.T4M_WAN_SECONDS ?? 5);
+const WARM_UP = Number(process.env.T4M_WAN_WARM_UP ?? 10);
+/** More than any line takes in that time. */
+const SIZE = 1024 ** 3;
+
+const missing = whyNoWan();
+
+for (const [sending, receiving] of PAIRS) {
+  test(`${sending} to ${receiving}`, async ({ folder }) => {
+    test.skip(missing !== undefined, missing);
+    const file = path.join(folder, "measured.bin");
+    await writeFile(file, "");
+    await truncate(file, SIZE);
+    const wan = await Wan.create();
+    const [near, far] = [wan.left[0]!, wan.right[0]!];
+    const server = await Server.start({ LISTEN: `${far.address}:0` }, far.launcher(Server.binary, folder));
+    const browsers = [await launchOn(near, sending, folder, server.url), await launchOn(far, receiving, folder, server.url)] as const;
+    try {
+      for (const rttMs of ROUND_TRIPS) {
+        for (const loss of LOSSES) {
+          const line = { rttMs, loss: loss / 100 };
+          const one = await measure(wan, line, server, browsers, file, true);
+          const ours = await measure(wan, line, server, browsers, file, false);
+          await keep({ pair: `${sending} to ${receiving}`, rttMs, loss, one, ours });
+          console.log(
+            `${sending} to ${receiving}, ${rttMs} ms, ${loss} %: one ${show(one)}, ours ${show(ours)}, ` +
+              `${(ours.rate / one.rate).toFixed(2)} times`,
+          );
+        }
+      }
+    } finally {
+      for (const browser of browsers) await browser.close();
+      await server.remove();
+      await wan.remove();
+    }
+  });
+}
+
+test.afterAll(publish);
+
+const show = ({ rate, cores }: Measured) => `${rate.toFixed(2)} MB/s with ${cores.toFixed(2)} cores`;
+
+/** One transfer on that line, with one connection or as many as it takes. */
+async function measure(
+  wan: Wan,
+  line: LineSettings,
+  server: Server,
+  [here, there]: readonly [Browser, Browser],
+  file: string,
+  alone: boolean,
+): Promise<Measured> {
+  // Pages load on a short line; it is the transfer that is measured.
+  await wan.set({ rttMs: 1 });
+  const [sender, receiver] = [await here.newContext(), await there.newContext()];
+  try {
+    if (alone) await sender.addInitScript(onlyOneConnection);
+    await receiver.addInitScript(countBlocks);
+    const owner = new Owner(await sender.newPage(), "chromium");
+    await owner.page.goto(server.url);
+    await owner.chooseFiles.setInputFiles(file);
+    const recipient = new Recipient(await receiver.newPage(), "chromium");
+    await recipient.page.goto(await owner.share());
+    await expect(recipient.button("Download")).toBeEnabled();
+    await wan.set(line);
+    await recipient.button("Download").click();
+    await recipient.expectPhase("downloading", 30_000);
+    await recipient.page.waitForTimeout(WARM_UP * 1000);
+    const hosts: Host[] = [...wan.left, ...wan.right];
+    const [before, used] = [await receivedBytes(recipient.page), await cpuSeconds(hosts)];
+    await recipient.page.waitForTimeout(SECONDS * 1000);
+    const [after, usedThen] = [await receivedBytes(recipient.page), await cpuSeconds(hosts)];
+    const seconds = (after.at - before.at) / 1000;
+    return { rate: (after.bytes - before.bytes) / seconds / 1e6, cores: (usedThen - used) / seconds };
+  } finally {
+    await wan.set({ rttMs: 1 });
+    await receiver.close();
+    await sender.close();
+  }
+}
