@@ -7,7 +7,7 @@ use js_sys::Uint8Array;
 use litemap::LiteMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::File;
+use web_sys::{Blob, File};
 
 use super::crypto::{OwnerKeys, sha256_of};
 use super::error::Error;
@@ -42,6 +42,8 @@ struct State {
     loaded: LiteMap<PieceIndex, Uint8Array>,
     /// Every piece that was ever read. A piece that reads differently later has changed.
     hashes: LiteMap<PieceIndex, PieceHash>,
+    /// Files of several pieces, as they were when the first was read.
+    wholes: LiteMap<usize, Blob>,
     records: LiteMap<PieceIndex, Rc<PieceRecord>>,
     /// Hashed and not yet signed for, in no order.
     unsigned: Vec<PieceIndex>,
@@ -92,10 +94,8 @@ impl FileSource {
     async fn read(&self, piece: PieceIndex) -> Result<(), Error> {
         let unreadable = || Error::from(JsValue::from_str("no such piece"));
         let (file, offset) = self.0.layout.locate(piece).ok_or_else(unreadable)?;
-        let file = self.0.files.get(file).ok_or_else(unreadable)?;
         let length = self.0.layout.length_of(piece);
-        let (start, end) = (offset as f64, offset as f64 + f64::from(length));
-        let slice = file.slice_with_f64_and_f64(start, end)?;
+        let slice = self.slice(file, offset as f64, f64::from(length))?;
         let bytes = Uint8Array::new(&JsFuture::from(slice.array_buffer()).await?);
         if bytes.length() != length {
             return Err(Error::NotAuthentic);
@@ -119,6 +119,26 @@ impl FileSource {
             None => self.sign().await,
         }
         Ok(())
+    }
+
+    /// A part of a file. Of the file itself every part would be cut after the browser has looked at the disk once more,
+    /// and the page waits for that; of a part as long as the whole it is cut at once.
+    fn slice(&self, number: usize, start: f64, length: f64) -> Result<Blob, Error> {
+        let file = self.0.files.get(number);
+        let file = file.ok_or_else(|| Error::from(JsValue::from_str("no such file")))?;
+        let end = start + length;
+        let wholes = &mut self.0.state.borrow_mut().wholes;
+        if let Some(whole) = wholes.get(&number) {
+            return Ok(whole.slice_with_f64_and_f64(start, end)?);
+        }
+        let bytes = self.0.layout.files().get(number).map_or(0.0, |span| span.bytes as f64);
+        if length >= bytes {
+            return Ok(file.slice_with_f64_and_f64(start, end)?);
+        }
+        let whole = file.slice_with_f64_and_f64(0.0, bytes)?;
+        let part = whole.slice_with_f64_and_f64(start, end)?;
+        wholes.insert(number, whole);
+        Ok(part)
     }
 
     /// Signs for all that waits, a run of consecutive pieces at a time. While one signature is made, the next

@@ -73,6 +73,8 @@ pub struct PeerConnection {
     trickle: bool,
     on_event: OnEvent,
     max_message_bytes: Rc<Cell<u32>>,
+    /// Where blocks get their headers: the channel takes a copy, so one after the other can stand here.
+    message: RefCell<Uint8Array>,
     path_lost: Rc<Cell<bool>>,
     listeners: Vec<Listener>,
     gathered: Rc<RefCell<Option<Listener>>>,
@@ -96,6 +98,7 @@ impl PeerConnection {
             trickle: ice.trickle,
             on_event: Rc::new(on_event),
             max_message_bytes: Rc::default(),
+            message: RefCell::new(Uint8Array::new_with_length(0)),
             path_lost: Rc::default(),
             listeners: Vec::new(),
             gathered: Rc::default(),
@@ -258,7 +261,11 @@ impl PeerConnection {
         header: &[u8; BLOCK_HEADER_BYTES],
         payload: &Uint8Array,
     ) -> Result<(), Error> {
-        let message = Uint8Array::new_with_length(BLOCK_HEADER_BYTES as u32 + payload.length());
+        let length = BLOCK_HEADER_BYTES as u32 + payload.length();
+        let mut message = self.message.borrow_mut();
+        if message.length() != length {
+            *message = Uint8Array::new_with_length(length);
+        }
         message.subarray(0, BLOCK_HEADER_BYTES as u32).copy_from(header);
         message.set(payload, BLOCK_HEADER_BYTES as u32);
         Ok(self.blocks.send_with_array_buffer_view(&message)?)

@@ -156,7 +156,7 @@ impl Content for PieceStore {
     fn keep(&self, block: &BlockRange, payload: &Uint8Array) {
         let length = self.layout.length_of(block.piece);
         let mut begun = self.begun.borrow_mut();
-        let whole = begun.entry(block.piece).or_insert_with(|| Uint8Array::new_with_length(length));
+        let whole = begun.entry(block.piece).or_insert_with(|| self.storage.memory(length));
         // The machine lets only blocks pass that lie inside their piece.
         whole.set(payload, block.begin);
     }

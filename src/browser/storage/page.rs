@@ -16,6 +16,8 @@ use crate::protocol::peer_wire::{PieceHash, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::store_state::{StoreState, encode_record};
 
+/// Pieces' memory that is kept for the next ones.
+const MAX_SPARE: usize = 8;
 const BOOTSTRAP: &str = "/storage-worker.js";
 
 #[wasm_bindgen]
@@ -78,6 +80,7 @@ pub struct Storage {
     worker: Worker,
     waiting: Rc<RefCell<Option<Vec<JsValue>>>>,
     loaded: Loaded,
+    spare: Spare,
     readers: Readers,
     last_reader: Cell<u32>,
     leaving: Leaving,
@@ -86,6 +89,8 @@ pub struct Storage {
 
 /// Pieces that were read back and not dropped yet.
 type Loaded = Rc<RefCell<LiteMap<PieceIndex, Uint8Array>>>;
+/// Memory of pieces that are stored, for the next ones: the browser need not find and clear new memory for each.
+type Spare = Rc<RefCell<Vec<Uint8Array>>>;
 /// Who waits for what is read for the page itself.
 type Readers = Rc<RefCell<LiteMap<u32, Function>>>;
 /// Itself, while it removes its files: until then it must not end.
@@ -112,7 +117,8 @@ impl Storage {
         let waiting = Rc::new(RefCell::new(Some(vec![open.into()])));
         let (loaded, leaving) = (Loaded::default(), Leaving::default());
         let (target, queue, told) = (worker.clone(), waiting.clone(), on_event.clone());
-        let (pieces, gone) = (loaded.clone(), leaving.clone());
+        let spare = Spare::default();
+        let (pieces, freed, gone) = (loaded.clone(), spare.clone(), leaving.clone());
         let readers = Readers::default();
         let reading = readers.clone();
         let heard = move |event: MessageEvent| {
@@ -130,8 +136,14 @@ impl Storage {
                     let _ = reader.call1(&JsValue::NULL, &message.get(2));
                 }
             } else if let Some(event) = parse(&message) {
-                if let StorageEvent::Loaded { piece, found: true } = event {
-                    pieces.borrow_mut().insert(piece, message.get(2).unchecked_into());
+                match event {
+                    StorageEvent::Loaded { piece, found: true } => {
+                        pieces.borrow_mut().insert(piece, message.get(2).unchecked_into());
+                    }
+                    StorageEvent::Checked { .. } if freed.borrow().len() < MAX_SPARE => {
+                        freed.borrow_mut().extend(message.get(3).dyn_into::<Uint8Array>());
+                    }
+                    _ => {}
                 }
                 told(event);
             }
@@ -148,7 +160,8 @@ impl Storage {
             }),
         ];
         let last_reader = Cell::new(0);
-        Ok(Self { worker, waiting, loaded, readers, last_reader, leaving, _listeners: listeners })
+        let _listeners = listeners;
+        Ok(Self { worker, waiting, loaded, spare, readers, last_reader, leaving, _listeners })
     }
 
     /// Compares pieces that an earlier visit left with their hashes, which lie one behind the other.
@@ -176,6 +189,15 @@ impl Storage {
     pub fn mark(&self, (at, bytes): (usize, Vec<u8>)) {
         let bytes = Uint8Array::from(bytes.as_slice());
         self.send(&["mark".into(), bytes.into(), (at as u32).into()]);
+    }
+
+    /// Memory for a piece of this length, to be filled from end to end.
+    pub fn memory(&self, length: u32) -> Uint8Array {
+        let mut spare = self.spare.borrow_mut();
+        match spare.iter().position(|memory| memory.length() == length) {
+            Some(at) => spare.swap_remove(at),
+            None => Uint8Array::new_with_length(length),
+        }
     }
 
     /// Hands a whole piece over, to be compared with its hash and stored at `offset`.

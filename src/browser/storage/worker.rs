@@ -133,7 +133,7 @@ impl Worker {
             "verify" => self.verify(message).await?,
             "piece" => {
                 let matches = self.take_piece(message).await?;
-                self.tell(&["checked".into(), message.get(1), matches.into()]);
+                self.checked(message, matches);
             }
             "finish" => self.finish(message).await?,
             "remove" => {
@@ -246,6 +246,20 @@ impl Worker {
             None => return Err(Error::NotAuthentic),
         }
         Ok(true)
+    }
+
+    /// Answers, and gives the piece's memory back if it is not where the piece is kept.
+    fn checked(&self, message: &Array, matches: bool) {
+        let answer = Array::of3(&"checked".into(), &message.get(1), &matches.into());
+        let kept = matches && !matches!(*self.store.borrow(), Some(Store::Disk(_)));
+        match message.get(4).dyn_into::<Uint8Array>() {
+            Ok(bytes) if !kept => {
+                answer.push(&bytes);
+                let memory = Array::of1(&bytes.buffer());
+                let _ = self.scope.post_message_with_transfer(&answer, &memory);
+            }
+            _ => self.tell(&answer.to_vec()),
+        }
     }
 
     async fn finish(&self, message: &Array) -> Result<(), Error> {
