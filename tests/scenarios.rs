@@ -99,12 +99,18 @@ fn the_owner_may_leave_when_its_page_says_so() {
 
 #[test]
 fn a_slow_peer_holds_nobody_else_up() {
-    let report = scenario::slow_peer(&swarm(8, 64));
-    assert_sound(&report);
-    assert_eq!(report.complete, 8, "{report}");
-    let without = scenario::flash_crowd(&swarm(8, 64));
-    let slower = report.median.as_secs_f64() / without.median.as_secs_f64();
-    assert_at_most(&report, "the others' time over that without the slow one", slower, 1.6);
+    // Whether the last pieces are the slow one's is chance: over three seeds.
+    let slower: f64 = (1..=3)
+        .map(|seed| {
+            let parameters = parameters(8, 64, Topology::Swarm, seed);
+            let report = scenario::slow_peer(&parameters);
+            assert_sound(&report);
+            assert_eq!(report.complete, 8, "{report}");
+            let without = scenario::flash_crowd(&parameters);
+            report.median.as_secs_f64() / without.median.as_secs_f64()
+        })
+        .sum();
+    assert!(slower / 3.0 < 1.4, "{:.2} times as long as without the slow one", slower / 3.0);
 }
 
 #[test]
