@@ -246,6 +246,9 @@ if (location.hash.length > 1) {
   await navigator.serviceWorker.register("/sw.min.js", { scope: "/" });
   const ready = await navigator.serviceWorker.ready;
   if (!navigator.serviceWorker.controller) await new Promise((done) => (navigator.serviceWorker.oncontrollerchange = done));
+  // It refuses a worker that is only just being activated.
+  const worker = ready.active;
+  if (worker.state !== "activated") await new Promise((done) => (worker.onstatechange = () => worker.state === "activated" && done()));
   client.createServer({ controller: ready });
   const button = document.querySelector("button");
   button.onclick = () => client.add(magnet, { announce }, (torrent) => {
