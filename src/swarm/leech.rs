@@ -2,7 +2,7 @@
 
 use super::download::Kept;
 use super::remote_peer::RemotePeer;
-use super::request_pipeline::{Arrival, PLAYING_RANGE_BYTES, RequestPipeline};
+use super::request_pipeline::{Arrival, RequestPipeline};
 use super::{
     BlockRange, Failure, Output, PathKind, PeerId, PeerMessage, PieceIndex, PieceRecord, Reason,
     Swarm, Timestamp, Topology,
@@ -140,17 +140,11 @@ impl Swarm {
         if self.paused || self.complete {
             return;
         }
-        let mut most = self.download_cap.most_at_once();
-        if download.is_hurried() {
-            most = most.min(PLAYING_RANGE_BYTES);
-        }
+        let most = self.download_cap.most_at_once();
         let scattered = self.topology == Some(Topology::Swarm);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
             let rate = remote.received.bytes_per_second(now);
-            let depth = match download.is_hurried() {
-                true => RequestPipeline::playing_depth_bytes(rate, remote.steering.shortest()),
-                false => RequestPipeline::depth_bytes(rate),
-            };
+            let depth = RequestPipeline::depth_bytes(rate, download.is_hurried());
             if remote.pipeline.bytes() + REFILL_BYTES.min(depth / 4) > depth {
                 continue;
             }
@@ -195,8 +189,6 @@ impl Swarm {
             return;
         };
         match remote.pipeline.arrive(&block) {
-            // It was on its way when it was taken back, and is as good as any.
-            Arrival::Late if download.takes_late(peer, block.piece) => {}
             Arrival::Late => return,
             Arrival::Unrequested => {
                 self.drop_link(now, peer, Reason::Misbehaved);
