@@ -27,8 +27,9 @@ const watchConnections = () => {
   };
 };
 
-/** The connections that were more than a look at what this browser can do. */
-const used = () => (window as unknown as Watched).connections.filter((one) => one.localDescription).length;
+/** How the page's first connection is, of those that were more than a look at what this browser can do. */
+const first = ({ page }: Recipient) =>
+  page.evaluate(() => (window as unknown as Watched).connections.find((one) => one.localDescription)?.connectionState);
 
 const missing = whyNoNamespaces();
 
@@ -78,13 +79,11 @@ test.describe("a change of address", () => {
     await arrives(folder, async (recipient, far) => {
       await recipient.button("Pause").click();
       await far.unplug();
-      const states = () =>
-        recipient.page.evaluate(() => (window as unknown as Watched).connections.map((one) => one.connectionState));
-      await expect.poll(states, { timeout: 30_000 }).toContain("disconnected");
+      await expect.poll(() => first(recipient), { timeout: 30_000 }).toBe("disconnected");
       await far.moveTo("10.77.0.99");
-      await expect.poll(states, { timeout: 30_000 }).toContain("connected");
+      // One that was closed would stay so. There may be others: lanes of the same link.
+      await expect.poll(() => first(recipient), { timeout: 30_000 }).toBe("connected");
       expect(await recipient.page.evaluate(() => (window as unknown as Watched).restarts)).toBeGreaterThan(0);
-      expect(await recipient.page.evaluate(used), "the same connection").toBe(1);
       await recipient.button("Resume").click();
     });
   });
