@@ -25,14 +25,16 @@ function boastingWav(): Buffer {
   return Buffer.concat([header, Buffer.alloc(1_000_000, 7)]);
 }
 
+/** What Firefox writes into the console of what it cannot decode. */
+const UNDECODABLE = /Media resource|could not be decoded|Cannot play media/i;
+
 test("pages, pictures and noise under the name of a song are not played, and nothing runs", async ({
   folder,
   owner,
   recipient,
   allowErrors,
 }) => {
-  // Firefox writes what it cannot decode into the console.
-  allowErrors(/Media resource|could not be decoded|Cannot play media/i);
+  allowErrors(UNDECODABLE);
   const files: Record<string, string | Buffer> = {
     "1 page.mp3": SCRIPT,
     "2 picture.mp3": `<svg xmlns="http://www.w3.org/2000/svg" onload="top.ran = true"><script>top.ran = true</script></svg>`,
@@ -64,7 +66,7 @@ test("a file that promises three gigabytes and holds one megabyte ends, and the 
   recipient,
   allowErrors,
 }) => {
-  allowErrors(/Media resource|could not be decoded|Cannot play media/i);
+  allowErrors(UNDECODABLE);
   await writeFile(path.join(folder, "boast.wav"), boastingWav());
   const { link } = await owner([path.join(folder, "boast.wav")]);
   const one = await recipient(link);

@@ -148,11 +148,15 @@ impl Storage {
                 told(event);
             }
         };
-        let (failed, gone) = (on_event.clone(), leaving.clone());
+        let (failed, gone, left) = (on_event.clone(), leaving.clone(), readers.clone());
         let listeners = [
             Listener::new(&worker, "message", heard),
             Listener::new(&worker, "error", move |_: web_sys::Event| {
                 drop(gone.take());
+                // Whoever waits for a piece would wait for ever, and keep all of this alive.
+                for (_, reader) in left.take() {
+                    let _ = reader.call1(&JsValue::NULL, &JsValue::NULL);
+                }
                 failed(StorageEvent::Failed);
             }),
             Listener::new(&worker, "messageerror", move |_: web_sys::Event| {
