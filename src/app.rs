@@ -82,7 +82,7 @@ fn App() -> impl IntoView {
     }
 }
 
-/// A room's page has all islands; any other gets along with the bundle of the home page, which is smaller.
+/// Rooms' pages have the bundle that goes by the crate's name; any other page has the home page's.
 fn bundle(mut options: LeptosOptions) -> LeptosOptions {
     let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned());
     if path.is_some_and(|path| !path.starts_with("/room/")) {

@@ -30,6 +30,8 @@ pub mod transfer;
 // The browser.
 #[cfg(feature = "hydrate")]
 pub mod browser;
+#[cfg(feature = "hydrate")]
+pub mod sender;
 
 // The server.
 #[cfg(feature = "ssr")]

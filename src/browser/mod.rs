@@ -3,6 +3,8 @@
 //! | module | owns |
 //! |---|---|
 //! | `share`, `receive`, `selection` | what the islands call, through [`crate::transfer`] |
+//! | `sender_bundle` | the code of the sender's room, fetched when it is needed |
+//! | `new_room` | making a room for chosen files |
 //! | `swarm_driver` | the loop: inputs in, outputs executed; one for each room that the page is in |
 //! | `signalling_socket` | the WebSocket |
 //! | `peer_connection`, `peer_path` | one `RTCPeerConnection` with its data channels, and what its path is |
@@ -25,6 +27,7 @@ mod file_source;
 mod listener;
 mod media;
 mod missing_files;
+mod new_room;
 mod owner_record;
 mod peer_connection;
 mod peer_path;
@@ -33,6 +36,7 @@ mod receive;
 mod returned_room;
 mod save;
 mod selection;
+mod sender_bundle;
 mod server_call;
 mod share;
 mod signal_seal;
@@ -43,7 +47,9 @@ mod swarm_driver;
 mod timer;
 
 pub use caps::caps;
+pub use new_room::{NewRoom, Problem};
 pub use receive::Receive;
-pub use selection::Selection;
+pub use selection::{ChosenFile, Selection};
+pub use sender_bundle::{SenderBundle, return_to_room};
 pub use share::Share;
 pub use support::{copy_text, support};

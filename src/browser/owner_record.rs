@@ -107,6 +107,17 @@ impl OwnerRecord {
     }
 }
 
+/// The link that the address bar holds.
+pub fn link_here() -> Option<ShareLink> {
+    let location = web_sys::window()?.location();
+    ShareLink::from_location(&location.pathname().ok()?, &location.hash().ok()?).ok()
+}
+
+/// Whether this browser made the room.
+pub async fn is_kept(room_id: &RoomId) -> bool {
+    matches!(remembered(&room_id.to_text()).await, Ok(Some(_)))
+}
+
 async fn put(room: &str, record: &Object) -> Result<(), Error> {
     answer(&store().await?.put_with_key(record, &room.into())?).await.map(drop)
 }

@@ -16,7 +16,6 @@ use web_sys::{
 
 use super::error::Error;
 use crate::protocol::limits::{MAX_FILES, MAX_PATH_BYTES, MAX_PATH_DEPTH};
-use crate::protocol::manifest::{Manifest, ManifestError, ManifestFile};
 use crate::transfer::{SelectedFile, SelectionView};
 
 /// A file and the path under which it is shared.
@@ -28,6 +27,19 @@ pub struct ChosenFile {
     pub file: File,
     /// A `FileSystemFileHandle`, where the browser gives one: it can be kept, and outlives the page.
     pub handle: Option<JsValue>,
+}
+
+impl ChosenFile {
+    /// A file that was chosen in another bundle, whose objects are not ours but whose values are.
+    pub fn from_js(value: JsValue) -> Option<Self> {
+        let parts: Array = value.dyn_into().ok()?;
+        let handle = parts.get(2);
+        Some(Self {
+            path: parts.get(0).as_string()?,
+            file: parts.get(1).dyn_into().ok()?,
+            handle: (!handle.is_undefined()).then_some(handle),
+        })
+    }
 }
 
 /// Files that a person has chosen and not yet shared.
@@ -125,27 +137,14 @@ impl Selection {
         self.tell();
     }
 
-    /// The files, and the manifest that lists them.
-    ///
-    /// # Errors
-    /// A limit is broken.
-    pub fn manifest(&self) -> Result<(Manifest, Vec<File>), ManifestError> {
+    /// The chosen files as another bundle takes them: see [`ChosenFile::from_js`].
+    pub fn to_js(&self) -> Array {
         let files = self.0.files.borrow();
-        let listed = files.iter().map(|chosen| ManifestFile {
-            path: chosen.path.clone(),
-            bytes: bytes_of(&chosen.file),
+        let each = files.iter().map(|chosen| {
+            let handle = chosen.handle.clone().unwrap_or_default();
+            Array::of3(&chosen.path.as_str().into(), &chosen.file, &handle)
         });
-        let manifest = Manifest::new(listed.collect())?;
-        Ok((manifest, files.iter().map(|chosen| chosen.file.clone()).collect()))
-    }
-
-    /// The handle of each file, or undefined; nothing if there are none.
-    pub fn handles(&self) -> Array {
-        let files = self.0.files.borrow();
-        if files.iter().all(|chosen| chosen.handle.is_none()) {
-            return Array::new();
-        }
-        files.iter().map(|chosen| chosen.handle.clone().unwrap_or_default()).collect()
+        each.collect()
     }
 
     /// Hands the chosen files over, and is empty.

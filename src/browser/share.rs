@@ -1,31 +1,26 @@
-//! The owner's side: from chosen files to a room that serves them.
+//! The owner's side: a room, new or come back to, and serving it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use js_sys::Array;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
 use super::caps;
-use super::crypto::{LinkSecrets, OwnerKeys, random};
-use super::error::Error;
+use super::crypto::{LinkSecrets, random};
 use super::file_source::{FileSource, SourceEvent};
-use super::owner_record::OwnerRecord;
+use super::new_room::{NewRoom, Problem, unusable};
+use super::owner_record::{OwnerRecord, link_here};
 use super::returned_room::{Chosen, ReturnedRoom, reopen, taken_from};
 use super::selection::Selection;
 use super::server_call::call;
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
-use crate::api::{ApiError, CallCloseRoom, CallCreateRoom};
+use crate::api::CallCloseRoom;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
 use crate::protocol::link::ShareLink;
-use crate::protocol::manifest::Manifest;
 use crate::protocol::peer_wire::PieceRecord;
 use crate::protocol::piece::{BlockRange, PieceIndex};
-use crate::protocol::rooms::{CreateRoom, CreatedRoom, MediaKind, PasswordRequest};
 use crate::swarm::status::Caps;
 use crate::swarm::{Config, Failure, Input, Role, Swarm};
 use crate::transfer::{SelectedFile, ShareView};
@@ -44,40 +39,12 @@ struct Inner {
     on_change: Box<dyn Fn(ShareView)>,
 }
 
-/// Why a share did not come about, as one or two sentences.
-struct Problem(String);
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self(format!(
-            "This browser refused to make the keys for a link ({error}). Nothing was shared."
-        ))
-    }
-}
-
-impl From<ApiError> for Problem {
-    fn from(error: ApiError) -> Self {
-        Self(error.sentence())
-    }
-}
-
 impl Share {
-    /// Creates a room for what is chosen and serves it until stopped or dropped.
-    pub fn start(
-        selection: &Selection,
-        password: PasswordRequest,
-        on_change: impl Fn(ShareView) + 'static,
-    ) -> Self {
+    /// Serves a room that was just made, until stopped or dropped.
+    pub fn begin(room: NewRoom, on_change: impl Fn(ShareView) + 'static) -> Self {
         let inner = Inner::new(on_change);
-        let (chosen, handles) = (selection.manifest(), selection.handles());
-        let this = inner.clone();
-        spawn_local(async move {
-            let outcome = match chosen {
-                Ok((manifest, files)) => this.create(manifest, files, handles, password).await,
-                Err(error) => Err(unusable(error)),
-            };
-            this.show(outcome);
-        });
+        inner.enter(&room.record);
+        inner.show(inner.serve(room.record, room.secrets, room.files));
         Self(inner)
     }
 
@@ -204,43 +171,6 @@ impl Inner {
         });
     }
 
-    async fn create(
-        self: &Rc<Self>,
-        manifest: Manifest,
-        files: Vec<File>,
-        handles: Array,
-        password: PasswordRequest,
-    ) -> Result<(), Problem> {
-        let keys = OwnerKeys::generate().await?;
-        let link_key = keys.link_key().await?;
-        let secrets = LinkSecrets::derive(link_key).await?;
-        let sealed = keys.seal_manifest(&secrets, &manifest).await?;
-        let room = CreateRoom {
-            sealed_manifest: URL_SAFE_NO_PAD.encode(&sealed),
-            total_bytes: manifest.total_bytes(),
-            file_count: u32::try_from(manifest.files.len()).unwrap_or(u32::MAX),
-            media_kind: media_kind(&files),
-            join_verifier: secrets.join_verifier().await?,
-            password,
-            topology: None,
-            expires_in: None,
-        };
-        let created: CreatedRoom = call(&CallCreateRoom { room }).await?;
-        let record = OwnerRecord {
-            link: ShareLink { room_id: created.room_id, link_key },
-            owner_token: created.owner_token,
-            keys,
-            manifest,
-            modified: files.iter().map(File::last_modified).collect(),
-            handles,
-            password: created.password,
-            expires_at: created.expires_at,
-        };
-        record.keep();
-        self.enter(&record);
-        self.serve(record, secrets, files)
-    }
-
     /// Shows the room, whether it serves yet or not.
     fn enter(&self, record: &OwnerRecord) {
         self.room.set(Some((record.link.room_id, record.owner_token)));
@@ -314,16 +244,6 @@ impl Content for FileSource {
     }
 }
 
-fn unusable(error: impl std::fmt::Display) -> Problem {
-    Problem(format!("These files cannot be shared: {error}."))
-}
-
-/// The link that the address bar holds.
-fn link_here() -> Option<ShareLink> {
-    let location = web_sys::window()?.location();
-    ShareLink::from_location(&location.pathname().ok()?, &location.hash().ok()?).ok()
-}
-
 /// Makes the address bar the share link, and answers it.
 fn show_link(link: &ShareLink) -> String {
     let Some(window) = web_sys::window() else { return link.to_url("") };
@@ -344,20 +264,4 @@ fn ended_sentence(failure: Failure) -> String {
         _ => "The room is closed. Create a new link to go on sharing.",
     }
     .to_owned()
-}
-
-/// What the files mostly are, by the types that the browser gives them.
-fn media_kind(files: &[File]) -> MediaKind {
-    let all = |prefixes: &[&str]| {
-        files.iter().all(|file| prefixes.iter().any(|prefix| file.type_().starts_with(prefix)))
-    };
-    if all(&["audio/"]) {
-        MediaKind::Audio
-    } else if all(&["video/", "audio/"]) {
-        MediaKind::Video
-    } else if all(&["image/"]) {
-        MediaKind::Image
-    } else {
-        MediaKind::Other
-    }
 }

@@ -19,7 +19,7 @@ impl<T> Clone for Held<T> {
 impl<T> Copy for Held<T> {}
 
 impl<T> Held<T> {
-    /// Nothing yet. For the body of an island, which lives as long as its page.
+    /// Nothing yet. For the body of an island or of the sender's room, which live as long as their page.
     pub fn empty() -> Self {
         let held = StoredValue::new(None);
         // Made here and not in `put`: what a handler makes belongs to the view that the handler is in, and goes

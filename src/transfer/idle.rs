@@ -2,9 +2,8 @@
 
 use leptos::web_sys::{DragEvent, Element, HtmlInputElement};
 
-use super::view::{PlayerCommand, PlayerView, ReceiveView, SelectionView, ShareView, Support};
+use super::view::{PlayerCommand, PlayerView, ReceiveView, SelectionView, Support};
 use crate::protocol::id::PeerId;
-use crate::protocol::rooms::PasswordRequest;
 use crate::swarm::status::Caps;
 
 /// Files that a person has chosen and not yet shared.
@@ -25,22 +24,31 @@ impl Selection {
     pub fn clear(&self) {}
 }
 
+/// The code of the sender's room.
+#[derive(Default)]
+pub struct SenderBundle(());
+
+impl SenderBundle {
+    /// Begins to fetch it, unless it is here or on its way.
+    pub fn fetch(&self) {}
+    /// Has it make a room for what is chosen and show it in `place`.
+    pub fn create_room(
+        &self,
+        _place: &Element,
+        _selection: &Selection,
+        _password: Option<String>,
+        _on_outcome: impl FnOnce(Result<(), String>) + 'static,
+    ) {
+    }
+}
+
+/// Shows the sender's room in `place`, if this browser made the room that the address bar names.
+pub fn return_to_room(_place: &Element, _on_problem: impl FnOnce(String) + 'static) {}
+
 /// A running share.
 pub struct Share;
 
 impl Share {
-    /// Creates a room for what is chosen and serves it until stopped or dropped.
-    pub fn start(
-        _selection: &Selection,
-        _password: PasswordRequest,
-        _on_change: impl Fn(ShareView) + 'static,
-    ) -> Self {
-        Self
-    }
-    /// Looks for the room that the address bar names among those that this browser made; tells nothing if it did not.
-    pub fn come_back(_on_change: impl Fn(ShareView) + 'static) -> Self {
-        Self
-    }
     /// Takes chosen files back into a room that was come back to.
     pub fn offer(&self, _selection: &Selection) {}
     /// Takes back the files that the browser has kept a way to. In a click, since it asks the person.

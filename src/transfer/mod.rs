@@ -10,9 +10,11 @@ mod view;
 mod idle;
 
 #[cfg(feature = "hydrate")]
-pub use crate::browser::{Receive, Selection, Share, caps, copy_text, support};
+pub use crate::browser::{
+    Receive, Selection, SenderBundle, Share, caps, copy_text, return_to_room, support,
+};
 #[cfg(not(feature = "hydrate"))]
-pub use idle::{Receive, Selection, Share, caps, copy_text, support};
+pub use idle::{Receive, Selection, SenderBundle, Share, caps, copy_text, return_to_room, support};
 pub use view::{
     Asked, FileRow, Named, PictureView, PlayerCommand, PlayerView, ReceiveView, Saved,
     SelectedFile, SelectionView, ShareView, Support, Track,

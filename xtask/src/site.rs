@@ -12,7 +12,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::build::Mode;
 use crate::tools;
-use crate::wasm::{self, HOME_NAME, OUTPUT_NAME};
+use crate::wasm;
 
 /// Endings of files that are worth compressing.
 const COMPRESSIBLE: [&str; 8] = ["css", "html", "js", "json", "svg", "txt", "wasm", "webmanifest"];
@@ -28,7 +28,7 @@ pub fn folder() -> PathBuf {
 
 /// Brings the site up to date.
 pub fn build(mode: Mode) -> Result<()> {
-    let wasm = wasm::compile(mode)?;
+    let bundles = wasm::compile(mode)?;
     let work = tools::target().join("xtask").join(match mode {
         Mode::Dev => "dev",
         Mode::Release => "release",
@@ -37,7 +37,7 @@ pub fn build(mode: Mode) -> Result<()> {
     fs::create_dir_all(stage.join("pkg")).context("could not make the staging folder")?;
 
     let mut expected = BTreeSet::new();
-    for (name, wasm) in [(OUTPUT_NAME, &wasm.whole), (HOME_NAME, &wasm.home)] {
+    for (name, wasm) in wasm::names().zip(&bundles) {
         bind(mode, name, wasm, &work.join(name), &stage, &mut expected)?;
     }
     tags(&work, &stage, &mut expected)?;
@@ -73,7 +73,8 @@ fn bind(
         }
         fs::create_dir_all(folder)?;
     }
-    // Leptos names the wasm itself, and the worker is handed the compiled module: no built-in path is ever used.
+    // Whoever starts it names the wasm (Leptos, and the page for the sender's bundle), and the worker is handed the
+    // compiled module: no built-in path is ever used.
     Bindgen::new()
         .input_path(wasm)
         .out_name(name)

@@ -14,8 +14,9 @@ use crate::tools;
 
 /// The name that Leptos asks for when `LEPTOS_OUTPUT_NAME` is set: `/pkg/transfer4me.js` and `/pkg/transfer4me.wasm`.
 pub const OUTPUT_NAME: &str = "transfer4me";
-/// The same for what the home page needs alone; see `bin/two_links.rs`.
-pub const HOME_NAME: &str = "home";
+/// The other bundles: the home page's, and the sender's room, which pages fetch when they need it. See
+/// `bin/link_bundles.rs`.
+const NAMES_BESIDE: [&str; 2] = ["home", "sender"];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -43,16 +44,13 @@ pub fn prepare() -> Result<()> {
     bail!("the toolchain cannot compile for browsers yet: run `rustup target add {TARGET}`");
 }
 
-/// What was compiled.
-pub struct Compiled {
-    /// Everything.
-    pub whole: PathBuf,
-    /// What the home page needs.
-    pub home: PathBuf,
+/// The names of all bundles.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    std::iter::once(OUTPUT_NAME).chain(NAMES_BESIDE)
 }
 
-/// Compiles and tells where the results are.
-pub fn compile(mode: Mode) -> Result<Compiled> {
+/// Compiles and tells where each bundle is, in the order of [`names`].
+pub fn compile(mode: Mode) -> Result<Vec<PathBuf>> {
     let profile = match mode {
         Mode::Dev => "wasm-dev",
         Mode::Release => "wasm-release",
@@ -60,32 +58,30 @@ pub fn compile(mode: Mode) -> Result<Compiled> {
     // A folder of its own: another compiler or other flags in the common one would make cargo look at everything anew.
     let folder = tools::target().join("wasm");
     let built = folder.join(TARGET).join(profile);
-    let compiled = Compiled {
-        whole: built.join(format!("{OUTPUT_NAME}.wasm")),
-        home: built.join("deps").join(format!("{HOME_NAME}.wasm")),
-    };
-    if !compiled.home.exists() && compiled.whole.exists() {
-        // Cargo would not link again only because the second output is missing.
+    let main = built.join(format!("{OUTPUT_NAME}.wasm"));
+    let beside = NAMES_BESIDE.map(|name| built.join("deps").join(format!("{name}.wasm")));
+    if main.exists() && !beside.iter().all(|path| path.exists()) {
+        // Cargo would not link again only because another output is missing.
         let mut clean = tools::cargo();
         clean.args(["clean", "--quiet", "--package", "transfer4me", "--target", TARGET]);
         clean.args(["--profile", profile, "--target-dir"]).arg(&folder);
         tools::require(&mut clean, "forget an earlier build")?;
     }
     let mut cargo = cargo()?;
-    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", two_links()?);
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", link_bundles()?);
     cargo.args(["build", "--package", "transfer4me", "--lib", "--target", TARGET]);
     cargo.args(["--no-default-features", "--features", "hydrate", "--profile", profile]);
     cargo.arg("--target-dir").arg(&folder);
     tools::require(&mut cargo, "build the wasm")?;
-    Ok(compiled)
+    Ok(std::iter::once(main).chain(beside).collect())
 }
 
 /// Builds the stand-in for the linker and tells where it is.
-fn two_links() -> Result<PathBuf> {
+fn link_bundles() -> Result<PathBuf> {
     let mut cargo = tools::cargo();
-    cargo.args(["build", "--quiet", "--package", "xtask", "--bin", "two_links"]);
+    cargo.args(["build", "--quiet", "--package", "xtask", "--bin", "link_bundles"]);
     tools::require(&mut cargo, "build the linker's stand-in")?;
-    Ok(tools::target().join("debug/two_links"))
+    Ok(tools::target().join("debug/link_bundles"))
 }
 
 fn cargo() -> Result<Command> {

@@ -6,14 +6,14 @@ use leptos::prelude::*;
 use leptos::tachys::html::attribute::custom::custom_attribute;
 use leptos::web_sys::{DragEvent, HtmlInputElement};
 
-use super::{Chosen, Handles};
+use super::Chosen;
 use crate::components::format;
 use crate::components::later::{later, paragraph, slot, text, watch, when};
 use crate::components::problem::Problem;
+use crate::islands::held::Held;
 use crate::islands::page;
 use crate::protocol::limits;
-use crate::protocol::rooms::PasswordRequest;
-use crate::transfer::SelectedFile;
+use crate::transfer::{SelectedFile, Selection};
 
 /// Chosen files that are listed one by one; the rest are counted.
 const LISTED: usize = 100;
@@ -21,14 +21,14 @@ const LISTED: usize = 100;
 /// The drop zone, the list and the form.
 #[component]
 pub fn Chooser(
-    handles: Handles,
+    selection: Held<Selection>,
     chosen: Chosen,
     /// The room is being made.
     busy: Memo<bool>,
     /// Why it was not.
     failed: Memo<Option<String>>,
-    /// Asks for the room.
-    on_create: Callback<PasswordRequest>,
+    /// Asks for the room, with what was typed as its password if it is to have one.
+    on_create: Callback<Option<String>>,
 ) -> impl IntoView {
     let any = Memo::new(move |_| chosen.files.with(|files| !files.is_empty()));
     view! {
@@ -42,26 +42,26 @@ pub fn Chooser(
                 "itself sends them."
             </p>
         </noscript>
-        <DropZone handles=handles any=any />
+        <DropZone selection=selection any=any />
         <Problem text=chosen.problem />
-        <ChosenFiles handles=handles chosen=chosen />
+        <ChosenFiles selection=selection chosen=chosen />
         <CreateForm any=any chosen=chosen busy=busy failed=failed on_create=on_create />
     }
 }
 
 /// The region that takes drops, with both inputs.
 #[component]
-pub fn DropZone(handles: Handles, any: Memo<bool>) -> impl IntoView {
+pub fn DropZone(selection: Held<Selection>, any: Memo<bool>) -> impl IntoView {
     let over = RwSignal::new(false);
     let files = NodeRef::<Input>::new();
     let folder = NodeRef::<Input>::new();
     let add = move |input: HtmlInputElement| {
-        handles.selection.with(|selection| selection.add_from_input(&input));
+        selection.with(|selection| selection.add_from_input(&input));
     };
     let add_dropped = move |event: DragEvent| {
         event.prevent_default();
         over.set(false);
-        handles.selection.with(|selection| selection.add_from_drop(&event));
+        selection.with(|selection| selection.add_from_drop(&event));
     };
     // A file chosen before this code ran is in the input and raised no event that anybody heard.
     watch(move || {
@@ -132,7 +132,7 @@ fn take_stray_drops(add_dropped: impl Fn(DragEvent) + Copy + 'static) {
 
 /// What is chosen, each with a button that takes it out again.
 #[component]
-fn ChosenFiles(handles: Handles, chosen: Chosen) -> impl IntoView {
+fn ChosenFiles(selection: Held<Selection>, chosen: Chosen) -> impl IntoView {
     let summary = NodeRef::<P>::new();
     let refocus = move || {
         if let Some(summary) = summary.get_untracked() {
@@ -140,11 +140,11 @@ fn ChosenFiles(handles: Handles, chosen: Chosen) -> impl IntoView {
         }
     };
     let remove = move |index| {
-        handles.selection.with(|selection| selection.remove(index));
+        selection.with(|selection| selection.remove(index));
         refocus();
     };
     let clear = move |_| {
-        handles.selection.with(crate::transfer::Selection::clear);
+        selection.with(Selection::clear);
         refocus();
     };
     let words = move || {
@@ -224,7 +224,7 @@ fn CreateForm(
     chosen: Chosen,
     busy: Memo<bool>,
     failed: Memo<Option<String>>,
-    on_create: Callback<PasswordRequest>,
+    on_create: Callback<Option<String>>,
 ) -> impl IntoView {
     let protect = NodeRef::<Input>::new();
     let protected = RwSignal::new(false);
@@ -239,12 +239,7 @@ fn CreateForm(
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if ready.get_untracked() {
-            let text = password.get_untracked();
-            on_create.run(match (protected.get_untracked(), text.is_empty()) {
-                (false, _) => PasswordRequest::None,
-                (true, true) => PasswordRequest::Generate,
-                (true, false) => PasswordRequest::Text(text),
-            });
+            on_create.run(protected.get_untracked().then(|| password.get_untracked()));
         }
     };
     view! {

@@ -1,57 +1,32 @@
 //! The sender's room after a reload: on the page that everyone else sees as recipients.
 
-use leptos::html::H1;
+use leptos::html::Div;
 use leptos::prelude::*;
 
+use super::Chosen;
 use super::chooser::DropZone;
-use super::room::{SenderRoom, others};
-use super::{Chosen, Handles, keep_page_in_step, title, warn_before_leaving};
+use super::own_room::Handles;
+use super::room::others;
 use crate::components::later::{later, slot, text, watch};
 use crate::components::problem::Problem;
-use crate::islands::page;
-use crate::transfer::{self, Asked, Named, Selection, ShareView, Support};
+use crate::transfer::{self, Asked, Named, ShareView, Support};
 
 /// Puts the sender's room in the place of the recipient's, if this browser made the room.
 #[island]
 pub fn Return() -> impl IntoView {
-    let handles = Handles::empty();
-    let chosen = Chosen::new();
-    let sharing = RwSignal::new(ShareView::default());
-    let in_room = Memo::new(move |_| sharing.with(|view| view.link.is_some()));
+    let place = NodeRef::<Div>::new();
+    let problem = RwSignal::new(None);
     watch(move || {
-        if transfer::support() == Support::Full {
-            handles.selection.put(Selection::new(move |view| {
-                let ready = !view.reading && !view.files.is_empty();
-                chosen.take(view);
-                if ready {
-                    handles
-                        .selection
-                        .with(|chosen| handles.share.with(|share| share.offer(chosen)));
-                }
-            }));
-            handles
-                .share
-                .put(transfer::Share::come_back(move |view| page::set_if_new(sharing, view)));
+        if let Some(place) = place.get()
+            && transfer::support() == Support::Full
+        {
+            transfer::return_to_room(&place, move |sentence| problem.set(Some(sentence)));
         }
     });
-    let heading = NodeRef::<H1>::new();
-    watch(move || {
-        if in_room.get() {
-            page::set_owner();
-        }
-    });
-    keep_page_in_step(sharing, in_room, heading);
-    warn_before_leaving(sharing);
-    slot(move || {
-        in_room.get().then(|| {
-            later(move || {
-                view! {
-                    <h1 node_ref=heading tabindex="-1">{text(move || title(true, sharing).to_owned())}</h1>
-                    <SenderRoom handles=handles sharing=sharing chosen=chosen />
-                }
-            })
-        })
-    })
+    view! {
+        <Problem text=problem />
+        <div class="own-room" node_ref=place></div>
+    }
 }
 
 /// Asks for the files again, until they are there.
@@ -83,7 +58,7 @@ pub fn ChooseAgain(
                     })
                 })
         })}
-        <DropZone handles=handles any=kept />
+        <DropZone selection=handles.selection any=kept />
         <Problem text=chosen.problem />
         <p class="hint" aria-live="polite">{text(words)}</p>
     }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Handles;
+use super::own_room::Handles;
 use crate::components::format;
 use crate::components::later::{text, watch, when};
 use crate::components::progress_bar::BarFill;

@@ -4,10 +4,11 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::js_sys::{Date, Function, Object, Reflect};
 
+use super::Chosen;
 use super::coming_back::ChooseAgain;
+use super::own_room::Handles;
 use super::recipients::Recipients;
 use super::stop::Stop;
-use super::{Chosen, Handles};
 use crate::components::copy_field::CopyField;
 use crate::components::format;
 use crate::components::later::{later, paragraph, slot, text, when};

@@ -3,7 +3,7 @@
 use leptos::html::Button;
 use leptos::prelude::*;
 
-use super::{Handles, downloading};
+use super::own_room::{Handles, downloading};
 use crate::components::format;
 use crate::components::later::{later, slot, text, when};
 use crate::islands::page;

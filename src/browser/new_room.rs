@@ -1,0 +1,121 @@
+//! From chosen files to a room.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use js_sys::Array;
+use web_sys::File;
+
+use super::crypto::{LinkSecrets, OwnerKeys};
+use super::error::Error;
+use super::owner_record::OwnerRecord;
+use super::selection::{ChosenFile, bytes_of};
+use super::server_call::call;
+use crate::api::{ApiError, CallCreateRoom};
+use crate::protocol::link::ShareLink;
+use crate::protocol::manifest::{Manifest, ManifestFile};
+use crate::protocol::rooms::{CreateRoom, CreatedRoom, MediaKind, PasswordRequest};
+
+/// A room that was just made, and what it is served from.
+pub struct NewRoom {
+    /// What this browser keeps of it.
+    pub record: OwnerRecord,
+    /// Of its link.
+    pub secrets: LinkSecrets,
+    /// In the order of its manifest.
+    pub files: Vec<File>,
+}
+
+/// Why a share did not come about, as one or two sentences.
+pub struct Problem(pub String);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(format!(
+            "This browser refused to make the keys for a link ({error}). Nothing was shared."
+        ))
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        Self(error.sentence())
+    }
+}
+
+/// These files cannot be a room.
+pub fn unusable(error: impl std::fmt::Display) -> Problem {
+    Problem(format!("These files cannot be shared: {error}."))
+}
+
+impl NewRoom {
+    /// Makes a room for these files.
+    ///
+    /// # Errors
+    /// There is none, and this is why.
+    pub async fn create(
+        chosen: Vec<ChosenFile>,
+        password: PasswordRequest,
+    ) -> Result<Self, Problem> {
+        let manifest = manifest_of(&chosen)?;
+        let handles = handles_of(&chosen);
+        let files: Vec<File> = chosen.into_iter().map(|chosen| chosen.file).collect();
+        let keys = OwnerKeys::generate().await?;
+        let link_key = keys.link_key().await?;
+        let secrets = LinkSecrets::derive(link_key).await?;
+        let sealed = keys.seal_manifest(&secrets, &manifest).await?;
+        let room = CreateRoom {
+            sealed_manifest: URL_SAFE_NO_PAD.encode(&sealed),
+            total_bytes: manifest.total_bytes(),
+            file_count: u32::try_from(manifest.files.len()).unwrap_or(u32::MAX),
+            media_kind: media_kind(&files),
+            join_verifier: secrets.join_verifier().await?,
+            password,
+            topology: None,
+            expires_in: None,
+        };
+        let created: CreatedRoom = call(&CallCreateRoom { room }).await?;
+        let record = OwnerRecord {
+            link: ShareLink { room_id: created.room_id, link_key },
+            owner_token: created.owner_token,
+            keys,
+            manifest,
+            modified: files.iter().map(File::last_modified).collect(),
+            handles,
+            password: created.password,
+            expires_at: created.expires_at,
+        };
+        record.keep();
+        Ok(Self { record, secrets, files })
+    }
+}
+
+fn manifest_of(chosen: &[ChosenFile]) -> Result<Manifest, Problem> {
+    let listed = chosen
+        .iter()
+        .map(|chosen| ManifestFile { path: chosen.path.clone(), bytes: bytes_of(&chosen.file) });
+    Manifest::new(listed.collect()).map_err(unusable)
+}
+
+/// The handle of each file, or undefined; nothing if there are none.
+fn handles_of(chosen: &[ChosenFile]) -> Array {
+    if chosen.iter().all(|chosen| chosen.handle.is_none()) {
+        return Array::new();
+    }
+    chosen.iter().map(|chosen| chosen.handle.clone().unwrap_or_default()).collect()
+}
+
+/// What the files mostly are, by the types that the browser gives them.
+fn media_kind(files: &[File]) -> MediaKind {
+    let all = |prefixes: &[&str]| {
+        files.iter().all(|file| prefixes.iter().any(|prefix| file.type_().starts_with(prefix)))
+    };
+    if all(&["audio/"]) {
+        MediaKind::Audio
+    } else if all(&["video/", "audio/"]) {
+        MediaKind::Video
+    } else if all(&["image/"]) {
+        MediaKind::Image
+    } else {
+        MediaKind::Other
+    }
+}
