@@ -42,6 +42,30 @@ test("choosing shares nothing; Create link does", async ({ folder, visitor, serv
   await expect(owner.page.getByRole("button", { name: "Stop sharing" })).toBeVisible();
 });
 
+for (const part of ["sender.js", "sender.wasm"]) {
+  test(`Create link says that ${part} could not be fetched, and works once it can`, async ({ folder, visitor, allowErrors }) => {
+    // Browsers report each file that did not come, and Firefox the script that asked for it.
+    allowErrors(/ERR_FAILED|Failed to fetch|NetworkError|Loading failed|error loading dynamically imported module/);
+    const file = await makeFile(folder, "a.txt", 10);
+    const owner = await visitor();
+    let refused = 0;
+    await owner.page.route(new RegExp(`/${part}`), async (route) => {
+      refused += 1;
+      await route.abort();
+    });
+    await owner.chooseFiles.setInputFiles([file.path]);
+    await expect.poll(() => refused).toBe(1);
+    await owner.createLink.click();
+    await expect(owner.page.getByRole("alert")).toContainText("The rest of this page could not be fetched.");
+    await expect(owner.createLink).toBeEnabled();
+    await expect(owner.chosen).toHaveCount(1);
+    await owner.page.unrouteAll();
+    expect(await owner.share()).toContain("/room/");
+    await expect(owner.page.getByRole("heading", { level: 1 })).toHaveText("Your link is ready");
+    await expect(owner.page.getByRole("heading", { level: 1 })).toBeFocused();
+  });
+}
+
 test("a file chosen twice over is added, and can be taken out again", async ({ folder, visitor }) => {
   const [first, second] = await makeFiles(folder, { "first.txt": 1, "second.txt": 2 });
   const owner = await visitor();

@@ -102,6 +102,19 @@ test("a room is stopped after a reload without choosing anything", async ({ fold
   await expect(sent.owner.page.getByRole("heading", { name: "This room is closed" })).toBeVisible();
 });
 
+test("a room whose page cannot be fetched says so to its sender", async ({ folder, owner, allowErrors }) => {
+  // Browsers report the script that did not come.
+  allowErrors(/ERR_FAILED|NetworkError|Loading failed|error loading dynamically imported module/);
+  const file = await makeFile(folder, "unreached.bin", MB);
+  const sent = await owner([file.path]);
+  await expect.poll(() => sent.owner.page.evaluate(kept)).toBe(1);
+  await sent.owner.page.route(/\/sender\.js/, (route) => route.abort());
+  await sent.owner.page.reload();
+  await expect(sent.owner.page.getByRole("alert")).toContainText("This is your room, but its page could not be fetched.");
+  await sent.owner.page.unrouteAll();
+  await comesBack(sent.owner, sent.link);
+});
+
 test("the room's lock has a name that no browser refuses", async ({ folder, owner }) => {
   const file = await makeFile(folder, "held.bin", MB);
   const sent = await owner([file.path]);
