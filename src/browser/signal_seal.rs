@@ -7,7 +7,7 @@ use litemap::LiteMap;
 use super::crypto::SealKey;
 use super::error::Error;
 use crate::protocol::id::{PeerId, RoomId};
-use crate::protocol::signalling::{SealedSignal, Signal, signal_context};
+use crate::protocol::signal::{SealedSignal, Signal, signal_context};
 
 const SEQUENCE_BYTES: usize = 8;
 /// Members whose last number is remembered: several times those that a page is linked to at once.

@@ -55,6 +55,13 @@ pub const MAX_PROVIDERS: usize = 5;
 /// Links that a member that comes back may claim, and of which it may tell measurements in one message.
 pub const MAX_TOLD_LINKS: usize = 64;
 
+/// Members of one circle that have a place, the host not counted.
+pub const MAX_CIRCLE_MEMBERS: usize = 64;
+/// Listeners that a host broadcasts to at once: each costs its uplink and its processor anew.
+pub const DEFAULT_SEATS: u8 = 16;
+/// UTF-8 bytes that are shown of the name of what is on.
+pub const MAX_TITLE_BYTES: usize = 1024;
+
 /// Smallest piece: hashing and signing less at a time costs more than it gives.
 pub const MIN_PIECE_LENGTH: u32 = 256 << 10;
 /// Largest piece, which bounds what is held in memory before it is verified.

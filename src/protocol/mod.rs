@@ -4,7 +4,8 @@
 //! |---|---|---|---|
 //! | rooms | page and server | [`rooms`] | JSON over HTTP |
 //! | signalling | page and server | [`signalling`] | JSON over one WebSocket |
-//! | signals | two pages, through the server | [`signalling::Signal`] | sealed JSON |
+//! | signals | two pages, through the server | [`signal::Signal`] | sealed JSON |
+//! | circles | pages that hear the same, through the server | [`circle`] | sealed JSON |
 //! | control and blocks | two pages | [`peer_wire`] | binary over data channels |
 //! | manifest | owner and recipients, kept by the server | [`manifest`] | sealed JSON |
 //!
@@ -14,6 +15,7 @@
 //! asks for ranges of pieces; blocks come over the blocks channel; each piece is verified against a record
 //! that the owner signed before it counts. docs/protocol.md has the reasons.
 
+pub mod circle;
 pub mod id;
 pub mod limits;
 pub mod link;
@@ -21,4 +23,5 @@ pub mod manifest;
 pub mod peer_wire;
 pub mod piece;
 pub mod rooms;
+pub mod signal;
 pub mod signalling;

@@ -19,9 +19,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::circle::{CircleKind, CircleRoster};
 use super::id::{JoinToken, OwnerToken, PeerId, ResumeToken};
 use super::limits;
 use super::rooms::Topology;
+use super::signal::SealedSignal;
 
 /// From a peer to the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,10 +64,15 @@ pub enum ClientMessage {
         /// Which piece.
         piece: u32,
     },
-    /// The owner sends a member away.
+    /// The owner sends a member away; in a live circle its host does.
     Remove {
         /// Whom.
         peer: PeerId,
+    },
+    /// The host of a live circle tells how many it plays for at once.
+    Seats {
+        /// At most [`limits::MAX_CIRCLE_MEMBERS`]; none if its browser cannot broadcast.
+        count: u8,
     },
     /// Asks for a `pong`. Pages see neither the pings of WebSockets (RFC 6455, section 5.5.2) nor a network that is gone.
     Ping,
@@ -95,6 +102,9 @@ pub struct Join {
     /// which the room thinks it is served is over. Counts only with a resume token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<PeerId>,
+    /// Joins this circle instead of the room's exchange; `have`, `slots` and `providers` say nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circle: Option<CircleKind>,
 }
 
 /// What a member measured.
@@ -228,6 +238,8 @@ pub enum ServerMessage {
         /// Every member but the owner, oldest first.
         members: Vec<RosterEntry>,
     },
+    /// Who is in the circle that was joined.
+    Circle(CircleRoster),
     /// The answer to a `ping`.
     Pong,
     /// The room is over for this peer; the socket closes.
@@ -317,87 +329,6 @@ pub enum ErrorCode {
     NotFound,
     /// The server is stopping; try again soon.
     Unavailable,
-}
-
-/// A [`Signal`] sealed by AES-256-GCM under the link's signalling key, unpadded base64url of
-/// `sequence (u64, big endian) || nonce (12) || ciphertext and tag`.
-///
-/// Associated data: see [`signal_context`]. The receiver refuses a sequence that is not above the last, so a
-/// server can neither read, alter, misroute nor replay one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SealedSignal(pub String);
-
-/// Associated data of a sealed signal: version, room, from, to and sequence, each of fixed length.
-pub fn signal_context(
-    room_id: &super::id::RoomId,
-    from: PeerId,
-    to: PeerId,
-    sequence: u64,
-) -> Vec<u8> {
-    let mut context = Vec::with_capacity(32);
-    context.extend_from_slice(&limits::PROTOCOL_VERSION.to_be_bytes());
-    context.extend_from_slice(room_id.as_bytes());
-    context.extend_from_slice(&from.0.to_be_bytes());
-    context.extend_from_slice(&to.0.to_be_bytes());
-    context.extend_from_slice(&sequence.to_be_bytes());
-    context
-}
-
-/// What two peers tell each other to connect, once opened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Signal {
-    /// Opens a connection. The recipient makes it.
-    Offer {
-        /// Which of the link's connections.
-        lane: u8,
-        /// Tells this attempt from an earlier one with the same peer.
-        attempt: u32,
-        /// RFC 8866.
-        sdp: String,
-    },
-    /// An offer within a connection that lost its path (ICE restart, RFC 8839, section 4.4).
-    Restart {
-        /// Which of the link's connections.
-        lane: u8,
-        /// The first offer's.
-        attempt: u32,
-        /// RFC 8866.
-        sdp: String,
-    },
-    /// Answers an offer.
-    Answer {
-        /// Which of the link's connections.
-        lane: u8,
-        /// The offer's.
-        attempt: u32,
-        /// RFC 8866.
-        sdp: String,
-    },
-    /// One more way to reach the sender (RFC 8838).
-    Candidate {
-        /// Which of the link's connections.
-        lane: u8,
-        /// The offer's.
-        attempt: u32,
-        /// `candidate:` line.
-        candidate: String,
-        /// Its media section.
-        sdp_mid: Option<String>,
-    },
-}
-
-impl Signal {
-    /// Which of the link's connections it is about.
-    pub fn lane(&self) -> u8 {
-        match self {
-            Self::Offer { lane, .. }
-            | Self::Restart { lane, .. }
-            | Self::Answer { lane, .. }
-            | Self::Candidate { lane, .. } => *lane,
-        }
-    }
 }
 
 /// Parses one signalling message of at most [`limits::MAX_SIGNALLING_BYTES`].

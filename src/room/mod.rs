@@ -26,9 +26,10 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::protocol::id::PeerId;
 use crate::protocol::limits::{MAX_SLOTS, MAX_TOLD_LINKS, REJOIN_GRACE};
+use crate::protocol::signal::SealedSignal;
 use crate::protocol::signalling::{
     ClientMessage, CloseReason, ErrorCode, Have, MemberPhase, PathKind, Progress, RosterEntry,
-    SealedSignal, ServerMessage, Stats,
+    ServerMessage, Stats,
 };
 
 pub use contract::{Config, Gauge, Input, NetworkId, Output, SocketId};
@@ -143,6 +144,10 @@ impl Room {
 
     fn receive(&mut self, socket: SocketId, peer: PeerId, message: ClientMessage) {
         match message {
+            ClientMessage::Seats { .. } => {
+                self.refuse(socket, ErrorCode::Malformed, "This socket is in no circle.");
+                self.drop_member(peer);
+            }
             ClientMessage::Join(_) => {
                 self.refuse(socket, ErrorCode::Malformed, "This socket has already joined.");
                 self.drop_member(peer);

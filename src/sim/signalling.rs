@@ -8,9 +8,8 @@ use super::queue::{Event, Nanos};
 use super::world::{World, empty_room};
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::limits::MAX_SIGNALLING_BYTES;
-use crate::protocol::signalling::{
-    ClientMessage, Have, SealedSignal, ServerMessage, Signal, Welcome,
-};
+use crate::protocol::signal::{SealedSignal, Signal};
+use crate::protocol::signalling::{ClientMessage, Have, ServerMessage, Welcome};
 use crate::room::{self, NetworkId, SocketId};
 use crate::swarm::Input;
 

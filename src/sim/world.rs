@@ -12,7 +12,7 @@ use super::signalling::Socket;
 use crate::clock::Timestamp;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex, piece_length_for};
 use crate::protocol::rooms::Topology;
-use crate::protocol::signalling::Signal;
+use crate::protocol::signal::Signal;
 use crate::room::{self, Room};
 use crate::swarm::Input;
 

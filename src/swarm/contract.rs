@@ -6,9 +6,8 @@ use super::endings::{Failure, Reason};
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
-use crate::protocol::signalling::{
-    ClientMessage, Have, IceServer, PathKind, ServerMessage, Signal,
-};
+use crate::protocol::signal::Signal;
+use crate::protocol::signalling::{ClientMessage, Have, IceServer, PathKind, ServerMessage};
 
 /// What a swarm is made for.
 #[derive(Clone, Debug)]

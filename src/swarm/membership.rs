@@ -194,8 +194,8 @@ impl Swarm {
                     self.fail(Failure::Corrupt);
                 }
             }
-            // The driver opens signals and hands them in as `SignalReceived`.
-            ServerMessage::Signal { .. } | ServerMessage::Pong => {}
+            // The driver opens signals and hands them in as `SignalReceived`. Circles have sockets of their own.
+            ServerMessage::Signal { .. } | ServerMessage::Pong | ServerMessage::Circle(_) => {}
             ServerMessage::Revoked { peer } => self.drop_link(now, peer, Reason::Revoked),
             ServerMessage::Roster { members } => self.roster = members,
             ServerMessage::Closed { reason } => self.room_closed(reason),

@@ -61,8 +61,9 @@ use crate::protocol::limits::MAX_TOLD_LINKS;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 use crate::protocol::rooms::Topology;
+use crate::protocol::signal::Signal;
 use crate::protocol::signalling::{
-    ClientMessage, PathKind, RosterEntry, RoundTrip, ServerMessage, Signal, Stats,
+    ClientMessage, PathKind, RosterEntry, RoundTrip, ServerMessage, Stats,
 };
 
 use availability::Availability;

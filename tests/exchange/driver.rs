@@ -6,7 +6,8 @@ use transfer4me::protocol::peer_wire::{
     BLOCK_HEADER_BYTES, PeerMessage, decode_block_header, encode_block_header,
 };
 use transfer4me::protocol::piece::BlockRange;
-use transfer4me::protocol::signalling::{ClientMessage, SealedSignal, parse_client_message};
+use transfer4me::protocol::signal::SealedSignal;
+use transfer4me::protocol::signalling::{ClientMessage, parse_client_message};
 use transfer4me::room;
 use transfer4me::swarm::{Input, Output, Reason};
 

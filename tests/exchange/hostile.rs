@@ -6,7 +6,8 @@ use transfer4me::protocol::id::PeerId;
 use transfer4me::protocol::limits::MAX_RANGES_PER_REQUEST;
 use transfer4me::protocol::peer_wire::{PeerMessage, PieceRecord};
 use transfer4me::protocol::piece::{BlockRange, PieceIndex};
-use transfer4me::protocol::signalling::{ClientMessage, Signal};
+use transfer4me::protocol::signal::Signal;
+use transfer4me::protocol::signalling::ClientMessage;
 use transfer4me::swarm::{Failure, Input, Reason};
 
 use super::content::Content;

@@ -11,7 +11,8 @@ use transfer4me::protocol::id::PeerId;
 use transfer4me::protocol::peer_wire::PeerMessage;
 use transfer4me::protocol::piece::{BlockRange, PieceIndex};
 use transfer4me::protocol::rooms::Topology;
-use transfer4me::protocol::signalling::{SealedSignal, ServerMessage, Welcome};
+use transfer4me::protocol::signal::SealedSignal;
+use transfer4me::protocol::signalling::{ServerMessage, Welcome};
 use transfer4me::room::{self, Room, SocketId};
 use transfer4me::swarm::Input;
 

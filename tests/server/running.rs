@@ -210,6 +210,7 @@ impl Room {
             have: Have::None,
             slots: DEFAULT_SLOTS,
             providers: Vec::new(),
+            circle: None,
         }
     }
 

@@ -6,9 +6,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use transfer4me::protocol::id::{JoinToken, OwnerToken, ResumeToken, RoomId};
 use transfer4me::protocol::rooms::Topology;
+use transfer4me::protocol::signal::SealedSignal;
 use transfer4me::protocol::signalling::{
     ClientMessage, CloseReason, ErrorCode, Have, Join, MemberPhase, PathKind, Progress,
-    SealedSignal, ServerMessage, Welcome,
+    ServerMessage, Welcome,
 };
 
 use super::running::{Peer, Room, Running, Setup, random, start, start_with};

@@ -22,7 +22,8 @@ use crate::protocol::limits::PROTOCOL_VERSION;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::rooms::RoomLinks;
-use crate::protocol::signalling::{ClientMessage, Join, SealedSignal, ServerMessage, Signal};
+use crate::protocol::signal::{SealedSignal, Signal};
+use crate::protocol::signalling::{ClientMessage, Join, ServerMessage};
 use crate::swarm::{Input, Output, Swarm};
 
 /// Least time between two reports to the page, in milliseconds.
@@ -256,6 +257,7 @@ impl Inner {
                     have,
                     slots,
                     providers,
+                    circle: None,
                 }));
             }
             Output::Tell(message) => self.tell(&message),

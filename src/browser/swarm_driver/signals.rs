@@ -7,7 +7,8 @@ use wasm_bindgen_futures::spawn_local;
 use super::{Inner, MAX_WAITING_SIGNALS};
 use crate::browser::signal_seal::Sealer;
 use crate::protocol::id::PeerId;
-use crate::protocol::signalling::{ClientMessage, SealedSignal, Signal};
+use crate::protocol::signal::{SealedSignal, Signal};
+use crate::protocol::signalling::ClientMessage;
 use crate::swarm::Input;
 
 impl Inner {

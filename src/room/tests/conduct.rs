@@ -117,6 +117,7 @@ fn whoever_breaks_the_rules_is_told_and_leaves_no_trace() {
         have: Have::None,
         slots: 0,
         providers: Vec::new(),
+        circle: None,
     });
     for (message, code) in [
         (join, ErrorCode::Malformed),

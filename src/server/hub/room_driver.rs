@@ -214,7 +214,8 @@ mod tests {
     use super::*;
     use crate::protocol::id::JoinToken;
     use crate::protocol::limits::PROTOCOL_VERSION;
-    use crate::protocol::signalling::{Have, SealedSignal};
+    use crate::protocol::signal::SealedSignal;
+    use crate::protocol::signalling::Have;
     use crate::server::hub::ResumeTokens;
 
     struct Socket {
@@ -260,6 +261,7 @@ mod tests {
             have: if owner { Have::All } else { Have::None },
             slots: 4,
             providers: Vec::new(),
+            circle: None,
         };
         let outbox_tx = Outbox { messages, cut: cut.clone() };
         let joined = Event::Joined {
