@@ -8,9 +8,12 @@
 
 // Pure: decides. No clock, socket, DOM or randomness.
 pub mod archive;
+pub mod circle;
 pub mod clock;
 pub mod media;
+pub mod membership;
 pub mod protocol;
+pub mod random;
 pub mod room;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -6,9 +6,9 @@ use super::assembly::Assembly;
 use super::availability::Availability;
 use super::bitfield::Bitfield;
 use super::piece_picker::PiecePicker;
-use super::random::Random;
 use crate::protocol::id::PeerId;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
+use crate::random::Random;
 
 /// Bytes of pieces that are begun and not verified, at most: they are held in memory. Twice that for a player.
 const MAX_OPEN_BYTES: u64 = 64 << 20;

@@ -249,7 +249,8 @@ impl Swarm {
             Reason::Misbehaved => self.tell_link_lost(peer),
             Reason::Lost => {
                 self.tell_link_lost(peer);
-                self.membership.doubt(now, &mut self.outputs);
+                let act = self.membership.doubt(now);
+                self.act_on_socket(act);
             }
         }
         if !remote.provider || self.complete {
@@ -291,9 +292,13 @@ impl Swarm {
         }
         // Told again when the machine is back on a network: the first attempt may have found none.
         remote.path_lost.get_or_insert(now + RESTART_TIMEOUT);
-        self.membership.doubt(now, &mut self.outputs);
-        if remote.offerer {
+        let offers = remote.offerer;
+        if offers {
             remote.candidates = 0;
+        }
+        let act = self.membership.doubt(now);
+        self.act_on_socket(act);
+        if offers {
             self.outputs.push_back(Output::RestartIce { peer, lane: 0 });
         }
         // The channel keeps these until there is a path again.

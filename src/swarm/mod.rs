@@ -39,7 +39,6 @@ pub mod negotiation;
 mod piece_picker;
 mod playback;
 mod provider;
-mod random;
 mod remote_peer;
 mod request_pipeline;
 mod slots;
@@ -56,7 +55,8 @@ use std::time::Duration;
 use litemap::LiteMap;
 
 use crate::clock::Timestamp;
-use crate::protocol::id::{PeerId, ResumeToken};
+use crate::membership::Membership;
+use crate::protocol::id::PeerId;
 use crate::protocol::limits::MAX_TOLD_LINKS;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
@@ -65,13 +65,12 @@ use crate::protocol::signal::Signal;
 use crate::protocol::signalling::{
     ClientMessage, PathKind, RosterEntry, RoundTrip, ServerMessage, Stats,
 };
+use crate::random::Random;
 
 use availability::Availability;
 use cap::Cap;
 use download::Download;
 use granting::Granting;
-use membership::Membership;
-use random::Random;
 use remote_peer::RemotePeer;
 use slots::Slots;
 use throughput::Throughput;
@@ -151,7 +150,7 @@ impl Swarm {
             granting: Granting::new(pieces),
             peers: LiteMap::new(),
             availability: Availability::new(pieces),
-            membership: Membership::new(),
+            membership: Membership::default(),
             topology: None,
             me: None,
             owner: None,
@@ -301,13 +300,15 @@ impl Swarm {
         }
         self.started = true;
         self.next_progress = Some(now + PROGRESS_INTERVAL);
-        self.membership.open(now, &mut self.outputs);
+        let act = self.membership.open(now);
+        self.act_on_socket([act]);
         // A download of empty files is complete before it begins.
         self.finish_if_complete(now);
     }
 
     fn timeout(&mut self, now: Timestamp) {
-        self.membership.handle_timeout(now, &mut self.random, &mut self.outputs);
+        let act = self.membership.handle_timeout(now, &mut self.random);
+        self.act_on_socket(act);
         self.links_time_out(now);
         if self.next_progress.is_some_and(|at| now >= at) {
             self.next_progress = Some(now + PROGRESS_INTERVAL);
@@ -361,7 +362,8 @@ impl Swarm {
         for peer in std::mem::take(&mut self.peers).keys().copied() {
             self.outputs.push_back(Output::Disconnect { peer, reason: Reason::Done });
         }
-        self.membership.leave(&mut self.outputs);
+        let acts = self.membership.leave();
+        self.act_on_socket(acts);
         self.started = false;
         self.next_progress = None;
     }

@@ -2,8 +2,8 @@
 
 use super::availability::Availability;
 use super::bitfield::Bitfield;
-use super::random::Random;
 use crate::protocol::piece::PieceIndex;
+use crate::random::Random;
 
 /// Pieces that nobody has been asked for yet.
 #[derive(Clone, Debug)]
