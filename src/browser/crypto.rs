@@ -9,7 +9,9 @@ use web_sys::{CryptoKey, CryptoKeyPair, SubtleCrypto};
 
 use super::error::Error;
 use crate::protocol::id::{JoinToken, JoinVerifier, LinkKey, RoomId};
-use crate::protocol::link::{JOIN_TOKEN_INFO, MANIFEST_KEY_INFO, SIGNALLING_KEY_INFO};
+use crate::protocol::link::{
+    CIRCLE_KEY_INFO, JOIN_TOKEN_INFO, MANIFEST_KEY_INFO, SIGNALLING_KEY_INFO,
+};
 use crate::protocol::manifest::{
     Manifest, ManifestError, SEAL_CONTEXT, SIGNATURE_CONTEXT, SignedManifest,
 };
@@ -232,6 +234,8 @@ impl SealKey {
 pub struct LinkSecrets {
     /// Seals signals between members.
     pub signalling: SealKey,
+    /// Seals signals within a circle.
+    pub circle: SealKey,
     manifest: SealKey,
     /// Opens the door.
     pub join_token: JoinToken,
@@ -252,10 +256,12 @@ impl LinkSecrets {
         )?;
         let base: CryptoKey = JsFuture::from(promise).await?.dyn_into()?;
         let signalling = derive_bits(&subtle, &base, SIGNALLING_KEY_INFO).await?;
+        let circle = derive_bits(&subtle, &base, CIRCLE_KEY_INFO).await?;
         let manifest = derive_bits(&subtle, &base, MANIFEST_KEY_INFO).await?;
         let join_token = bytes_of(derive_bits(&subtle, &base, JOIN_TOKEN_INFO).await?.as_ref());
         Ok(Self {
             signalling: aes_key(&subtle, &signalling).await?,
+            circle: aes_key(&subtle, &circle).await?,
             manifest: aes_key(&subtle, &manifest).await?,
             join_token: JoinToken::from_bytes(
                 join_token.try_into().map_err(|_| Error::NotAuthentic)?,

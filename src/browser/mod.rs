@@ -6,7 +6,12 @@
 //! | `sender_bundle` | the code of the sender's room, fetched when it is needed |
 //! | `new_room` | making a room for chosen files |
 //! | `swarm_driver` | the loop: inputs in, outputs executed; one for each room that the page is in |
+//! | `circle_driver` | the same for one [`crate::circle`] |
+//! | `broadcast` | what an owner plays live |
 //! | `signalling_socket` | the WebSocket |
+//! | `signal_post`, `signal_seal` | signals on their way, and their seals |
+//! | `negotiation` | descriptions and candidates of an `RTCPeerConnection` |
+//! | `live_connection` | one that carries sound and picture |
 //! | `peer_connection`, `peer_path` | one `RTCPeerConnection` with its data channels, and what its path is |
 //! | `file_source` | the owner's files: reading, hashing, signing |
 //! | `owner_record`, `returned_room`, `missing_files` | the owner's room and files after a reload |
@@ -20,13 +25,17 @@
 //!
 //! Payload bytes stay in JavaScript buffers: file slice to data channel, data channel to storage worker.
 
+mod broadcast;
 mod caps;
+mod circle_driver;
 mod crypto;
 mod error;
 mod file_source;
 mod listener;
+mod live_connection;
 mod media;
 mod missing_files;
+mod negotiation;
 mod new_room;
 mod owner_record;
 mod peer_connection;
@@ -39,6 +48,7 @@ mod selection;
 mod sender_bundle;
 mod server_call;
 mod share;
+mod signal_post;
 mod signal_seal;
 mod signalling_socket;
 mod storage;

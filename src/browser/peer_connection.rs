@@ -4,20 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelState,
-    RtcDataChannelType, RtcIceCandidateInit, RtcIceGatheringState, RtcIceServer, RtcPeerConnection,
-    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit,
+    MessageEvent, RtcDataChannel, RtcDataChannelInit, RtcDataChannelState, RtcDataChannelType,
+    RtcPeerConnection, RtcPeerConnectionState, RtcSdpType,
 };
 
 use super::error::Error;
 use super::listener::Listener;
+use super::negotiation::{IceSettings, Negotiated, Negotiation, method};
 use super::peer_path::look_at_path;
 use crate::protocol::peer_wire::{BLOCK_HEADER_BYTES, BLOCKS_CHANNEL_ID, CONTROL_CHANNEL_ID};
-use crate::protocol::signalling::{IceServer, PathKind};
+use crate::protocol::signalling::PathKind;
 use crate::swarm::negotiation::inspect_description;
 
 /// What a connection tells.
@@ -54,30 +54,19 @@ pub enum LinkEvent {
     Closed,
 }
 
-/// The servers and the way of trickling that new connections use.
-#[derive(Clone, Debug, Default)]
-pub struct IceSettings {
-    /// `RTCConfiguration.iceServers`.
-    pub servers: Vec<IceServer>,
-    /// Whether candidates travel one by one.
-    pub trickle: bool,
-}
-
 type OnEvent = Rc<dyn Fn(LinkEvent)>;
 
 /// A connection; dropping it closes it and nothing is told any more.
 pub struct PeerConnection {
-    connection: RtcPeerConnection,
+    negotiation: Negotiation,
     control: RtcDataChannel,
     blocks: RtcDataChannel,
-    trickle: bool,
     on_event: OnEvent,
     max_message_bytes: Rc<Cell<u32>>,
     /// Where blocks get their headers: the channel takes a copy, so one after the other can stand here.
     message: RefCell<Uint8Array>,
     path_lost: Rc<Cell<bool>>,
     listeners: Vec<Listener>,
-    gathered: Rc<RefCell<Option<Listener>>>,
 }
 
 impl PeerConnection {
@@ -86,22 +75,28 @@ impl PeerConnection {
     /// # Errors
     /// The browser refuses: WebRTC is blocked, or there are too many connections.
     pub fn new(ice: &IceSettings, on_event: impl Fn(LinkEvent) + 'static) -> Result<Self, Error> {
-        let configuration = RtcConfiguration::new();
-        configuration.set_ice_servers(&ice_servers(&ice.servers));
-        let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
-        let control = open_channel(&connection, "control", CONTROL_CHANNEL_ID);
-        let blocks = open_channel(&connection, "blocks", BLOCKS_CHANNEL_ID);
+        let on_event: OnEvent = Rc::new(on_event);
+        let tell = on_event.clone();
+        let negotiation = Negotiation::new(ice, move |negotiated| {
+            tell(match negotiated {
+                Negotiated::Description(sdp) => LinkEvent::Description(sdp),
+                Negotiated::Candidate { candidate, sdp_mid } => {
+                    LinkEvent::Candidate { candidate, sdp_mid }
+                }
+                Negotiated::Refused => LinkEvent::Closed,
+            });
+        })?;
+        let control = open_channel(negotiation.connection(), "control", CONTROL_CHANNEL_ID);
+        let blocks = open_channel(negotiation.connection(), "blocks", BLOCKS_CHANNEL_ID);
         let mut this = Self {
-            connection,
+            negotiation,
             control,
             blocks,
-            trickle: ice.trickle,
-            on_event: Rc::new(on_event),
+            on_event,
             max_message_bytes: Rc::default(),
             message: RefCell::new(Uint8Array::new_with_length(0)),
             path_lost: Rc::default(),
             listeners: Vec::new(),
-            gathered: Rc::default(),
         };
         this.listen_to_connection();
         this.listen_to_channels();
@@ -110,10 +105,10 @@ impl PeerConnection {
 
     fn listen_to_connection(&mut self) {
         let tell = self.on_event.clone();
-        let connection = self.connection.clone();
+        let connection = self.negotiation.connection().clone();
         let lost = self.path_lost.clone();
         self.listeners.push(Listener::new(
-            &self.connection,
+            self.negotiation.connection(),
             "connectionstatechange",
             move |_: web_sys::Event| match connection.connection_state() {
                 RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => {
@@ -130,18 +125,6 @@ impl PeerConnection {
                 _ => {}
             },
         ));
-        if self.trickle {
-            let tell = self.on_event.clone();
-            let heard = move |event: RtcPeerConnectionIceEvent| {
-                // The end of candidates needs no telling: ICE copes without (RFC 8838, section 14).
-                let Some(found) = event.candidate().filter(|c| !c.candidate().is_empty()) else {
-                    return;
-                };
-                let (candidate, sdp_mid) = (found.candidate(), found.sdp_mid());
-                tell(LinkEvent::Candidate { candidate, sdp_mid });
-            };
-            self.listeners.push(Listener::new(&self.connection, "icecandidate", heard));
-        }
     }
 
     fn listen_to_channels(&mut self) {
@@ -149,7 +132,7 @@ impl PeerConnection {
             let tell = self.on_event.clone();
             let (control, blocks) = (self.control.clone(), self.blocks.clone());
             let max_message_bytes = self.max_message_bytes.clone();
-            let connection = self.connection.clone();
+            let connection = self.negotiation.connection().clone();
             self.listeners.push(Listener::new(channel, "open", move |_: web_sys::Event| {
                 let open =
                     |channel: &RtcDataChannel| channel.ready_state() == RtcDataChannelState::Open;
@@ -184,14 +167,15 @@ impl PeerConnection {
 
     /// Makes an offer; tells [`LinkEvent::Description`].
     pub fn offer(&self) {
-        self.negotiate(async { Ok(()) });
+        self.negotiation.describe(async { Ok(()) });
     }
 
     /// Looks for another path and makes an offer of it; tells [`LinkEvent::Description`].
     pub fn restart_ice(&self) {
         // Browsers that lack it lack what follows as well, and the link ends as it would have.
-        if let Ok(restart) = method(&self.connection, "restartIce") {
-            let _ = restart.call0(&self.connection);
+        let connection = self.negotiation.connection();
+        if let Ok(restart) = method(connection, "restartIce") {
+            let _ = restart.call0(connection);
             self.offer();
         }
     }
@@ -203,45 +187,27 @@ impl PeerConnection {
 
     /// Tells [`LinkEvent::Path`] and [`LinkEvent::RoundTrip`], as far as the browser knows them.
     pub fn look_at_path(&self) {
-        spawn_local(look_at_path(self.connection.clone(), self.on_event.clone()));
+        spawn_local(look_at_path(self.negotiation.connection().clone(), self.on_event.clone()));
     }
 
     /// Answers an offer, the first or one within the connection; tells [`LinkEvent::Description`].
     pub fn answer(&self, offer: &str) {
         self.remember_message_size(offer);
-        // Called before this returns, so that candidates that follow queue behind it.
-        let remote = self.set_remote(RtcSdpType::Offer, offer);
-        self.negotiate(async move {
-            JsFuture::from(remote).await?;
-            Ok(())
-        });
+        let remote = self.negotiation.set_remote(RtcSdpType::Offer, offer);
+        self.negotiation.describe(async move { JsFuture::from(remote).await.map(drop) });
     }
 
     /// Takes the answer to the offer.
     pub fn accept_answer(&self, answer: &str) {
-        // Of two restarts in a row one answer settles both.
-        let state = Reflect::get(&self.connection, &"signalingState".into());
-        if state.is_ok_and(|state| state == "stable") {
-            return;
+        if !self.negotiation.is_stable() {
+            self.remember_message_size(answer);
+            self.negotiation.accept_answer(answer);
         }
-        self.remember_message_size(answer);
-        let remote = self.set_remote(RtcSdpType::Answer, answer);
-        let tell = self.on_event.clone();
-        spawn_local(async move {
-            if JsFuture::from(remote).await.is_err() {
-                tell(LinkEvent::Closed);
-            }
-        });
     }
 
     /// Takes one more way to reach the remote. One that the browser cannot use is passed over.
     pub fn add_candidate(&self, candidate: &str, sdp_mid: Option<&str>) {
-        let init = RtcIceCandidateInit::new(candidate);
-        init.set_sdp_mid(sdp_mid);
-        let added = self.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
-        spawn_local(async move {
-            let _ = JsFuture::from(added).await;
-        });
+        self.negotiation.add_candidate(candidate, sdp_mid);
     }
 
     /// Sends a control message.
@@ -284,42 +250,12 @@ impl PeerConnection {
     fn remember_message_size(&self, sdp: &str) {
         self.max_message_bytes.set(inspect_description(sdp).unwrap_or_default());
     }
-
-    fn set_remote(&self, kind: RtcSdpType, sdp: &str) -> js_sys::Promise {
-        let description = RtcSessionDescriptionInit::new(kind);
-        description.set_sdp(sdp);
-        self.connection.set_remote_description(&description)
-    }
-
-    /// Prepares, sets the local description that fits, and tells it: at once, or with all candidates in it.
-    fn negotiate(&self, prepare: impl Future<Output = Result<(), JsValue>> + 'static) {
-        // One that waited for an earlier gathering would tell the next description a second time.
-        self.gathered.borrow_mut().take();
-        let connection = self.connection.clone();
-        let tell = self.on_event.clone();
-        let trickle = self.trickle;
-        let gathered = self.gathered.clone();
-        spawn_local(async move {
-            let set = async {
-                prepare.await?;
-                set_local_description(&connection).await
-            };
-            if set.await.is_err() {
-                tell(LinkEvent::Closed);
-            } else if trickle {
-                tell_description(&connection, &tell);
-            } else {
-                tell_when_gathered(&connection, tell, &gathered);
-            }
-        });
-    }
 }
 
 impl Drop for PeerConnection {
     fn drop(&mut self) {
         self.listeners.clear();
-        self.gathered.borrow_mut().take();
-        self.connection.close();
+        self.negotiation.connection().close();
     }
 }
 
@@ -330,63 +266,4 @@ fn open_channel(connection: &RtcPeerConnection, label: &str, id: u16) -> RtcData
     let channel = connection.create_data_channel_with_data_channel_dict(label, &init);
     channel.set_binary_type(RtcDataChannelType::Arraybuffer);
     channel
-}
-
-fn ice_servers(servers: &[IceServer]) -> JsValue {
-    let list = Array::new();
-    for server in servers {
-        let entry = RtcIceServer::new();
-        let urls: Array = server.urls.iter().map(|url| JsValue::from_str(url)).collect();
-        entry.set_urls(&urls);
-        if let Some(username) = &server.username {
-            entry.set_username(username);
-        }
-        if let Some(credential) = &server.credential {
-            entry.set_credential(credential);
-        }
-        list.push(&entry);
-    }
-    list.into()
-}
-
-/// Without an argument the browser makes the description that its state asks for: an offer or an answer.
-async fn set_local_description(connection: &RtcPeerConnection) -> Result<(), JsValue> {
-    let set = method(connection, "setLocalDescription")?;
-    let promise: js_sys::Promise = set.call0(connection)?.dyn_into()?;
-    JsFuture::from(promise).await.map(|_| ())
-}
-
-fn method(connection: &RtcPeerConnection, name: &str) -> Result<js_sys::Function, JsValue> {
-    Reflect::get(connection, &name.into())?.dyn_into()
-}
-
-fn tell_description(connection: &RtcPeerConnection, tell: &OnEvent) {
-    if let Some(description) = connection.local_description() {
-        tell(LinkEvent::Description(description.sdp()));
-    }
-}
-
-fn tell_when_gathered(
-    connection: &RtcPeerConnection,
-    tell: OnEvent,
-    gathered: &Rc<RefCell<Option<Listener>>>,
-) {
-    let complete =
-        |c: &RtcPeerConnection| c.ice_gathering_state() == RtcIceGatheringState::Complete;
-    // After a restart the state may still be that of the gathering before.
-    let found = connection
-        .local_description()
-        .is_some_and(|description| description.sdp().contains("a=candidate:"));
-    if found && complete(connection) {
-        tell_description(connection, &tell);
-        return;
-    }
-    let source = connection.clone();
-    let changed = move |_: web_sys::Event| {
-        if complete(&source) {
-            tell_description(&source, &tell);
-        }
-    };
-    let listener = Listener::new(connection, "icegatheringstatechange", changed);
-    *gathered.borrow_mut() = Some(listener);
 }

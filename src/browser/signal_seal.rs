@@ -3,11 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use litemap::LiteMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::crypto::SealKey;
 use super::error::Error;
 use crate::protocol::id::{PeerId, RoomId};
-use crate::protocol::signal::{SealedSignal, Signal, signal_context};
+use crate::protocol::signal::{SealedSignal, signal_context};
 
 const SEQUENCE_BYTES: usize = 8;
 /// Members whose last number is remembered: several times those that a page is linked to at once.
@@ -40,7 +42,7 @@ impl Sealer {
         from: PeerId,
         to: PeerId,
         sequence: u64,
-        signal: &Signal,
+        signal: &impl Serialize,
     ) -> Result<SealedSignal, Error> {
         let plain = serde_json::to_vec(signal).map_err(|_| Error::NotAuthentic)?;
         let context = signal_context(&self.room_id, from, to, sequence);
@@ -72,12 +74,12 @@ impl Opener {
     ///
     /// # Errors
     /// It was altered, sent to or by someone else, sent before, or is no signal.
-    pub async fn open(
+    pub async fn open<T: DeserializeOwned>(
         &mut self,
         from: PeerId,
         to: PeerId,
         sealed: &SealedSignal,
-    ) -> Result<Signal, Error> {
+    ) -> Result<T, Error> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed.0.as_bytes()).map_err(|_| Error::NotAuthentic)?;
         let (sequence, sealed) =
             bytes.split_first_chunk::<SEQUENCE_BYTES>().ok_or(Error::NotAuthentic)?;

@@ -1,12 +1,14 @@
 //! The share link, `{origin}/room/{room_id}#{link_key}`, and what is derived from its key.
 //!
-//! Browsers never send the fragment, so the server cannot learn the [`LinkKey`]. Three secrets are derived
+//! Browsers never send the fragment, so the server cannot learn the [`LinkKey`]. Four secrets are derived
 //! from it by HKDF-SHA-256 (RFC 5869), without salt, with one `info` string each.
 
 use super::id::{LinkKey, ParseIdError, RoomId};
 
 /// `info` of the AES-256-GCM key that seals signalling between members.
 pub const SIGNALLING_KEY_INFO: &[u8] = b"transfer4me/1/signalling";
+/// `info` of the AES-256-GCM key that seals signals within a circle.
+pub const CIRCLE_KEY_INFO: &[u8] = b"transfer4me/1/circle";
 /// `info` of the AES-256-GCM key that seals the manifest.
 pub const MANIFEST_KEY_INFO: &[u8] = b"transfer4me/1/manifest";
 /// `info` of the join token.

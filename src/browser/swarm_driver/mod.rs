@@ -1,7 +1,6 @@
 //! The loop around one [`Swarm`]: what happens in the browser goes in, what is decided is done.
 
 mod lanes;
-mod signals;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,8 +11,9 @@ use litemap::LiteMap;
 
 use super::crypto::LinkSecrets;
 use super::listener::Listener;
-use super::peer_connection::{IceSettings, PeerConnection};
-use super::signal_seal::{Opener, Sealer};
+use super::negotiation::IceSettings;
+use super::peer_connection::PeerConnection;
+use super::signal_post::SignalPost;
 use super::signalling_socket::{SignallingSocket, SocketEvent};
 use super::timer::{Timer, now};
 use crate::clock::Timestamp;
@@ -22,14 +22,12 @@ use crate::protocol::limits::PROTOCOL_VERSION;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::rooms::RoomLinks;
-use crate::protocol::signal::{SealedSignal, Signal};
+use crate::protocol::signal::Signal;
 use crate::protocol::signalling::{ClientMessage, Join, ServerMessage};
 use crate::swarm::{Input, Output, Swarm};
 
 /// Least time between two reports to the page, in milliseconds.
 const REPORT_INTERVAL_MS: f64 = 250.0;
-/// Signals that wait to be opened; a room sends far fewer.
-const MAX_WAITING_SIGNALS: usize = 1024;
 
 /// Where content comes from and goes to. The owner's reads and signs; the recipient's keeps, and reads back what it
 /// kept. What a side never does it need not know.
@@ -78,14 +76,6 @@ struct State {
     socket: Option<SignallingSocket>,
     links: LiteMap<PeerId, Link>,
     ice: IceSettings,
-    me: Option<PeerId>,
-    /// The room gives its names anew, perhaps to others.
-    names_are_new: bool,
-    sealer: Sealer,
-    opener: Option<Opener>,
-    to_seal: VecDeque<(PeerId, Signal)>,
-    sealing: bool,
-    to_open: VecDeque<(PeerId, SealedSignal)>,
     timer: Timer,
     reported: f64,
     /// Whether it was complete, and whether it had failed, in the last report.
@@ -101,6 +91,7 @@ struct Inner {
     on_change: Box<OnChange>,
     inbox: RefCell<VecDeque<Input>>,
     running: Cell<bool>,
+    signals: SignalPost<Signal>,
     /// The payload of the block that is being handled.
     arrived: RefCell<Option<Uint8Array>>,
     state: RefCell<State>,
@@ -136,19 +127,22 @@ impl SwarmDriver {
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let inbox = Inbox(weak.clone());
             let waker = inbox.clone();
-            let key = access.secrets.signalling.clone();
+            let (teller, hearer) = (inbox.clone(), inbox.clone());
+            let signals = SignalPost::new(
+                &access.secrets.signalling,
+                access.room_id,
+                move |to, sealed| {
+                    if let Some(inner) = teller.0.upgrade() {
+                        inner.tell(&ClientMessage::Signal { to, sealed });
+                    }
+                },
+                move |from, signal| hearer.post(Input::SignalReceived { from, signal }),
+            );
             let state = State {
                 swarm,
                 socket: None,
                 links: LiteMap::new(),
                 ice: IceSettings::default(),
-                me: None,
-                names_are_new: false,
-                sealer: Sealer::new(key.clone(), access.room_id),
-                opener: Some(Opener::new(key, access.room_id)),
-                to_seal: VecDeque::new(),
-                sealing: false,
-                to_open: VecDeque::new(),
                 timer: Timer::new(move || waker.post(Input::Timeout)),
                 reported: f64::NEG_INFINITY,
                 reported_end: (false, false),
@@ -159,6 +153,7 @@ impl SwarmDriver {
                 on_change: Box::new(on_change),
                 inbox: RefCell::default(),
                 running: Cell::new(false),
+                signals,
                 arrived: RefCell::default(),
                 state: RefCell::new(state),
             }
@@ -261,7 +256,7 @@ impl Inner {
                 }));
             }
             Output::Tell(message) => self.tell(&message),
-            Output::Signal { to, signal } => self.seal(to, signal),
+            Output::Signal { to, signal } => self.signals.send(to, signal),
             Output::UseIce { servers, trickle } => {
                 self.state.borrow_mut().ice = IceSettings { servers, trickle };
             }
@@ -343,12 +338,10 @@ impl Inner {
 
     fn server_said(self: &Rc<Self>, message: ServerMessage) {
         match message {
-            ServerMessage::Signal { from, sealed } => self.open_signal(from, sealed),
+            ServerMessage::Signal { from, sealed } => self.signals.open(from, sealed),
             message => {
                 if let ServerMessage::Welcome(welcome) = &message {
-                    let mut state = self.state.borrow_mut();
-                    state.me = Some(welcome.peer_id);
-                    state.names_are_new |= !welcome.resumed;
+                    self.signals.welcomed(welcome.peer_id, welcome.resumed);
                 }
                 self.post(Input::ServerSaid(message));
             }
