@@ -86,6 +86,30 @@ impl std::fmt::Debug for PasswordRequest {
     }
 }
 
+/// Whether the owner of a room broadcasts, or would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveState {
+    /// It is not here.
+    #[default]
+    Absent,
+    /// It is here, and its browser cannot.
+    Unable,
+    /// It is here and can.
+    Ready,
+}
+
+impl LiveState {
+    /// By how many it can broadcast to at once, if it is here.
+    pub const fn of_seats(seats: Option<u8>) -> Self {
+        match seats {
+            None => Self::Absent,
+            Some(0) => Self::Unable,
+            Some(_) => Self::Ready,
+        }
+    }
+}
+
 /// Asks for a new room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +171,8 @@ pub struct RoomSummary {
     pub topology: Topology,
     /// Members online now that hold every piece.
     pub seeds_online: u32,
+    /// Whether what the owner plays can be heard as it is played.
+    pub live: LiveState,
     /// Unix time in seconds at which the room ends by itself.
     pub expires_at: u64,
     /// What can be done next.

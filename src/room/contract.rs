@@ -1,5 +1,6 @@
 //! What a [`super::Room`] is told and what it asks for.
 
+use crate::protocol::circle::CircleKind;
 use crate::protocol::id::PeerId;
 use crate::protocol::rooms::Topology;
 use crate::protocol::signalling::{ClientMessage, CloseReason, Have, ServerMessage};
@@ -42,6 +43,8 @@ pub enum Input {
         fresh_peer: PeerId,
         /// What stands for its network: alike for members behind one public address.
         network: NetworkId,
+        /// Joins this circle instead of the exchange. What it holds, serves and fetches counts for nothing then.
+        circle: Option<CircleKind>,
     },
     /// A joined socket sent a message. A second `join` is refused.
     Received {
@@ -93,8 +96,10 @@ pub enum Output {
 /// What anyone may know of a room now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauge {
-    /// Members with an open socket.
+    /// Members of the exchange with an open socket.
     pub members: u32,
     /// Of those, the ones that hold every piece.
     pub seeds: u32,
+    /// For how many at once the owner broadcasts, if it is here for that. None are none: its browser cannot.
+    pub broadcast: Option<u8>,
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::member::Arrival;
-use super::{CloseReason, ErrorCode, Output, Room};
+use super::{CloseReason, ErrorCode, Output, Room, SocketId};
 use crate::clock::Timestamp;
 use crate::protocol::id::PeerId;
 use crate::protocol::signalling::ServerMessage;
@@ -25,15 +25,13 @@ impl Room {
         fresh_peer: PeerId,
     ) {
         let Arrival { socket, owner, .. } = *arrival;
-        if !owner && resumed.is_some_and(|peer| self.removed.contains(&peer)) {
-            let message = ServerMessage::Closed { reason: CloseReason::Removed };
-            self.outputs.push_back(Output::Send { socket, message });
-            self.outputs.push_back(Output::Close { socket });
+        if self.turns_away(socket, owner, resumed) {
             return;
         }
-        // An owner's place is only for an owner.
+        // An owner's place is only for an owner, and one in a circle is another's.
         let resumed = resumed.filter(|peer| {
             self.members.get(*peer).is_none_or(|m| m.placeholder || m.owner == owner)
+                && !self.circles.contains(*peer)
         });
         let present =
             resumed.filter(|peer| self.members.get(*peer).is_some_and(|m| !m.placeholder));
@@ -51,9 +49,7 @@ impl Room {
             self.members.add(peer);
         }
         if let Some(earlier) = self.members.attach(peer, arrival) {
-            let message = ServerMessage::Closed { reason: CloseReason::Replaced };
-            self.outputs.push_back(Output::Send { socket: earlier, message });
-            self.outputs.push_back(Output::Close { socket: earlier });
+            self.send_away(earlier, CloseReason::Replaced);
         }
         let welcome = Output::Welcome { socket, peer, resumed: resumed.is_some() };
         self.outputs.push_back(welcome);
@@ -67,10 +63,25 @@ impl Room {
         self.unsettled = true;
     }
 
+    /// Whether someone proves to be whom the owner sent away, and is sent away again.
+    pub(super) fn turns_away(
+        &mut self,
+        socket: SocketId,
+        owner: bool,
+        resumed: Option<PeerId>,
+    ) -> bool {
+        let removed = !owner && resumed.is_some_and(|peer| self.removed.contains(&peer));
+        if removed {
+            self.send_away(socket, CloseReason::Removed);
+        }
+        removed
+    }
+
     /// The given name, or the next one that nobody bears and nobody removed bore.
-    fn free_name(&self, fresh: PeerId) -> PeerId {
+    pub(super) fn free_name(&self, fresh: PeerId) -> PeerId {
+        let taken = |peer| self.members.get(peer).is_some() || self.circles.contains(peer);
         let mut peer = fresh;
-        while peer.0 == 0 || self.members.get(peer).is_some() || self.removed.contains(&peer) {
+        while peer.0 == 0 || taken(peer) || self.removed.contains(&peer) {
             peer = PeerId(peer.0.wrapping_add(1));
         }
         peer
@@ -115,7 +126,10 @@ impl Room {
         let genuine = match self.members.get(provider) {
             // Whoever joined this room as someone new had no links before.
             Some(member) => member.placeholder || member.survivor,
-            None => room_left && provider.0 != 0 && !self.removed.contains(&provider),
+            None => {
+                let bars = self.removed.contains(&provider) || self.circles.contains(provider);
+                room_left && provider.0 != 0 && !bars
+            }
         };
         let most = self.topology.max_providers() + usize::from(self.topology.max_providers() > 1);
         let in_circle = self.topology.is_acyclic()

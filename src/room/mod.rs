@@ -10,6 +10,7 @@
 //! and a closed socket, never with an `Err`. Live state is soft: members that join again rebuild it.
 
 mod assign;
+mod circles;
 mod contract;
 mod join;
 mod links;
@@ -34,6 +35,7 @@ use crate::protocol::signalling::{
 
 pub use contract::{Config, Gauge, Input, NetworkId, Output, SocketId};
 
+use circles::Circles;
 use links::Links;
 use member::{Arrival, Member, Members};
 use topology::TopologyRule;
@@ -54,6 +56,7 @@ pub struct Room {
     members: Members,
     links: Links,
     waiting: WaitQueue,
+    circles: Circles,
     /// Whom every piece reaches: complete members, and whoever is served by one of these. As of the last change.
     fed: BTreeSet<PeerId>,
     /// Members online that serve and have a free slot. As of the last change.
@@ -76,6 +79,7 @@ impl Room {
             members: Members::default(),
             links: Links::default(),
             waiting: WaitQueue::default(),
+            circles: Circles::default(),
             fed: BTreeSet::new(),
             offers: Vec::new(),
             unsettled: false,
@@ -98,21 +102,25 @@ impl Room {
                 providers,
                 fresh_peer,
                 network,
-            } => {
-                let arrival = Arrival { socket, owner, have, slots, network };
-                self.join(now, &arrival, resumed, &providers, fresh_peer);
-            }
-            Input::Received { socket, message } => {
-                if let Some(peer) = self.members.by_socket(socket) {
-                    self.receive(socket, peer, message);
+                circle,
+            } => match circle {
+                Some(kind) => self.join_circle(kind, socket, owner, resumed, fresh_peer),
+                None => {
+                    let arrival = Arrival { socket, owner, have, slots, network };
+                    self.join(now, &arrival, resumed, &providers, fresh_peer);
                 }
-            }
+            },
+            Input::Received { socket, message } => match self.members.by_socket(socket) {
+                Some(peer) => self.receive(socket, peer, message),
+                None => self.receive_in_circle(socket, message),
+            },
             Input::Disconnected { socket } => self.disconnect(now, socket),
             Input::Ended { reason } => self.end(reason),
             Input::Timeout => self.expire(now),
         }
         self.settle();
         self.publish_roster(now);
+        self.publish_circles(now);
     }
 
     /// The next thing to do; `None` when all is done.
@@ -129,17 +137,21 @@ impl Room {
             }
             _ => None,
         };
-        [grace, roster].into_iter().flatten().min()
+        [grace, roster, self.circles.poll_timeout()].into_iter().flatten().min()
     }
 
     /// What anyone may know.
     pub fn gauge(&self) -> Gauge {
-        Gauge { members: self.members.online(), seeds: self.topology.seeds_online(&self.members) }
+        Gauge {
+            members: self.members.online(),
+            seeds: self.topology.seeds_online(&self.members),
+            broadcast: self.circles.broadcast(),
+        }
     }
 
     /// Whether nobody is here and nobody may come back: the driver may drop it.
     pub fn is_idle(&self) -> bool {
-        self.members.is_empty() && self.outputs.is_empty()
+        self.members.is_empty() && self.circles.is_empty() && self.outputs.is_empty()
     }
 
     fn receive(&mut self, socket: SocketId, peer: PeerId, message: ClientMessage) {
@@ -302,6 +314,8 @@ impl Room {
     fn disconnect(&mut self, now: Timestamp, socket: SocketId) {
         if self.members.detach(socket, now).is_some() {
             self.roster_dirty = true;
+        } else {
+            self.leave_circle(socket);
         }
     }
 
@@ -315,16 +329,21 @@ impl Room {
         for peer in self.members.ids() {
             self.dismiss(peer, reason);
         }
+        self.end_circles(reason);
     }
 
     /// Sends a member away and says why.
     fn dismiss(&mut self, peer: PeerId, reason: CloseReason) {
         if let Some(socket) = self.members.get(peer).and_then(|member| member.socket) {
-            let message = ServerMessage::Closed { reason };
-            self.outputs.push_back(Output::Send { socket, message });
-            self.outputs.push_back(Output::Close { socket });
+            self.send_away(socket, reason);
         }
         self.drop_member(peer);
+    }
+
+    fn send_away(&mut self, socket: SocketId, reason: CloseReason) {
+        let message = ServerMessage::Closed { reason };
+        self.outputs.push_back(Output::Send { socket, message });
+        self.outputs.push_back(Output::Close { socket });
     }
 
     /// Forgets a member. Those that served it, or that it served, drop their link and look elsewhere.

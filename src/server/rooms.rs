@@ -21,7 +21,8 @@ use super::{AppState, random_bytes};
 use crate::protocol::id::{JoinToken, OwnerToken, RoomId};
 use crate::protocol::limits;
 use crate::protocol::rooms::{
-    CreateRoom, CreatedRoom, MediaKind, PasswordRequest, RoomLinks, RoomSummary, Topology,
+    CreateRoom, CreatedRoom, LiveState, MediaKind, PasswordRequest, RoomLinks, RoomSummary,
+    Topology,
 };
 use crate::protocol::signalling::CloseReason;
 
@@ -143,6 +144,7 @@ impl Rooms {
         ticket: Option<&str>,
     ) -> Result<RoomSummary, RoomError> {
         let room = self.open_room(&room_id).await?;
+        let gauge = self.hub.gauge(&room_id);
         Ok(RoomSummary {
             room_id,
             total_bytes: room.total_bytes,
@@ -152,7 +154,8 @@ impl Rooms {
             protected: room.password_hash.is_some(),
             unlocked: self.is_unlocked(&room, ticket),
             topology: room.topology,
-            seeds_online: self.hub.gauge(&room_id).seeds,
+            seeds_online: gauge.seeds,
+            live: LiveState::of_seats(gauge.broadcast),
             expires_at: seconds(room.expires_at),
             links: RoomLinks::new(&room_id),
         })

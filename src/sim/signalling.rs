@@ -147,6 +147,7 @@ impl World {
             providers: if resumed.is_some() { providers } else { Vec::new() },
             fresh_peer,
             network,
+            circle: None,
         };
         let at = self.now + self.latency_of(node);
         self.queue.push(at, Event::JoinsRoom { socket, input: Box::new(input) });

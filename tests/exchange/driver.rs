@@ -37,6 +37,7 @@ impl World {
                     providers,
                     fresh_peer: self.fresh_peer(),
                     network: room::NetworkId(browser as u64),
+                    circle: None,
                 };
                 self.later(Event::ToRoom(joined));
             }

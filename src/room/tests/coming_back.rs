@@ -120,7 +120,7 @@ fn after_a_restart_names_and_links_are_as_they_were() {
     scene.says(second, signal(leech));
     assert!(matches!(scene.news(first)[..], [ServerMessage::Signal { from, .. }] if from == owner));
     assert_eq!(scene.news(second), []);
-    assert_eq!(scene.room.gauge(), Gauge { members: 2, seeds: 1 });
+    assert_eq!(scene.room.gauge(), Gauge { members: 2, seeds: 1, broadcast: None });
 }
 
 #[test]

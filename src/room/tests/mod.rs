@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::protocol::circle::CircleKind;
 use crate::protocol::limits::DEFAULT_SLOTS;
 use crate::protocol::rooms::Topology;
 
+mod circles;
 mod coming_back;
 mod conduct;
 mod helping;
@@ -25,6 +27,7 @@ struct Comes {
     resumed: Option<PeerId>,
     providers: Vec<PeerId>,
     network: u64,
+    circle: Option<CircleKind>,
 }
 
 const OWNER: Comes = Comes {
@@ -34,6 +37,7 @@ const OWNER: Comes = Comes {
     resumed: None,
     providers: Vec::new(),
     network: 0,
+    circle: None,
 };
 
 const RECIPIENT: Comes = Comes {
@@ -43,6 +47,7 @@ const RECIPIENT: Comes = Comes {
     resumed: None,
     providers: Vec::new(),
     network: 0,
+    circle: None,
 };
 
 /// A room with its clock and what its sockets were sent.
@@ -144,7 +149,7 @@ impl Scene {
         self.last_socket += 1;
         let socket = SocketId(self.last_socket);
         let fresh_peer = PeerId(self.last_socket as u32);
-        let Comes { owner, have, slots, resumed, providers, network } = comes;
+        let Comes { owner, have, slots, resumed, providers, network, circle } = comes;
         let network = NetworkId(network);
         self.input(Input::Joined {
             socket,
@@ -155,6 +160,7 @@ impl Scene {
             providers,
             fresh_peer,
             network,
+            circle,
         });
         socket
     }

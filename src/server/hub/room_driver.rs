@@ -125,7 +125,7 @@ impl RoomDriver {
             Event::Joined { door, socket, join, owner, fresh_peer, network, outbox } => {
                 self.keep_alive.get_or_insert(door);
                 self.outboxes.insert(socket, Joined { outbox, owner });
-                let Join { have, slots, resume_token, providers, .. } = *join;
+                let Join { have, slots, resume_token, providers, circle, .. } = *join;
                 let tokens = &self.config.resume_tokens;
                 let resumed =
                     resume_token.and_then(|token| tokens.verified(&self.room_id, owner, &token));
@@ -138,6 +138,7 @@ impl RoomDriver {
                     providers,
                     fresh_peer,
                     network,
+                    circle,
                 }
             }
             Event::Received { socket, message } => Input::Received { socket, message },
