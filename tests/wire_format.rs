@@ -1,12 +1,15 @@
-//! The bytes between two browsers, spelt out: whoever changes one changes the protocol's version.
+//! What is on the wire, spelt out: whoever changes it changes the protocol's version.
 
 use proptest::prelude::*;
-use transfer4me::protocol::id::RoomId;
+use transfer4me::protocol::circle::{CircleKind, CircleRoster, CircleSignal, OnAir, Playback};
+use transfer4me::protocol::id::{JoinToken, PeerId, RoomId};
 use transfer4me::protocol::peer_wire::{
     PeerMessage, PieceRecord, WireError, decode_block_header, encode_block_header, signed_bytes,
 };
 use transfer4me::protocol::piece::{BlockRange, PieceIndex};
-use transfer4me::protocol::signalling::parse_client_message;
+use transfer4me::protocol::signalling::{
+    ClientMessage, Have, Join, ServerMessage, parse_client_message,
+};
 
 fn range(piece: u32, begin: u32, length: u32) -> BlockRange {
     BlockRange { piece: PieceIndex(piece), begin, length }
@@ -105,6 +108,86 @@ fn cut_long_and_unknown_messages_are_refused() {
     ];
     for (bytes, error) in cases {
         assert_eq!(PeerMessage::decode(&bytes), Err(error), "{} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn what_a_circle_tells_the_server_and_is_told_has_these_words() {
+    let join = |circle| {
+        ClientMessage::Join(Join {
+            version: 1,
+            join_token: JoinToken::from_bytes([0; 32]),
+            owner_token: None,
+            resume_token: None,
+            have: Have::None,
+            slots: 0,
+            providers: Vec::new(),
+            circle,
+        })
+    };
+    let joins = |rest: &str| {
+        let token = "A".repeat(43);
+        format!(
+            r#"{{"join":{{"version":1,"join_token":"{token}","have":"none","slots":0{rest}}}}}"#
+        )
+    };
+    for (message, words) in [
+        // Whoever joins no circle says nothing of one.
+        (join(None), joins("")),
+        (join(Some(CircleKind::Live)), joins(r#","circle":"live""#)),
+        (join(Some(CircleKind::Together)), joins(r#","circle":"together""#)),
+        (ClientMessage::Seats { count: 16 }, r#"{"seats":{"count":16}}"#.to_owned()),
+    ] {
+        assert_eq!(serde_json::to_string(&message).unwrap(), words);
+        assert_eq!(parse_client_message(&words), Ok(message));
+    }
+    assert!(parse_client_message(&joins(r#","circle":"other""#)).is_err());
+    assert!(parse_client_message(r#"{"seats":{"count":256}}"#).is_err());
+
+    let roster = CircleRoster { members: vec![PeerId(7), PeerId(8)], ..CircleRoster::default() };
+    for (roster, words) in [
+        (
+            CircleRoster { host: Some(PeerId(9)), waiting: 2, ahead: Some(1), ..roster.clone() },
+            r#"{"circle":{"host":9,"members":[7,8],"waiting":2,"ahead":1}}"#,
+        ),
+        (roster, r#"{"circle":{"host":null,"members":[7,8],"waiting":0}}"#),
+    ] {
+        let message = ServerMessage::Circle(roster);
+        assert_eq!(serde_json::to_string(&message).unwrap(), words);
+        assert_eq!(serde_json::from_str::<ServerMessage>(words).unwrap(), message);
+    }
+}
+
+#[test]
+fn what_members_of_a_circle_tell_each_other_has_these_words() {
+    let text = || "x".to_owned();
+    let on_air = OnAir { title: text(), seen: false, playing: true };
+    let playback = Playback { file: 1, playing: false, position: 2, at: 3, speed: 100 };
+    for (signal, words) in [
+        (CircleSignal::Offer { attempt: 1, sdp: text() }, r#"{"offer":{"attempt":1,"sdp":"x"}}"#),
+        (CircleSignal::Answer { attempt: 1, sdp: text() }, r#"{"answer":{"attempt":1,"sdp":"x"}}"#),
+        (
+            CircleSignal::Candidate { attempt: 1, candidate: text(), sdp_mid: None },
+            r#"{"candidate":{"attempt":1,"candidate":"x","sdp_mid":null}}"#,
+        ),
+        (
+            CircleSignal::OnAir(Some(on_air)),
+            r#"{"on_air":{"title":"x","seen":false,"playing":true}}"#,
+        ),
+        (CircleSignal::OnAir(None), r#"{"on_air":null}"#),
+        (
+            CircleSignal::Playback(Some(playback)),
+            r#"{"playback":{"file":1,"playing":false,"position":2,"at":3,"speed":100}}"#,
+        ),
+        (CircleSignal::Playback(None), r#"{"playback":null}"#),
+        (CircleSignal::ClockAsked { asked_at: 1 }, r#"{"clock_asked":{"asked_at":1}}"#),
+        (
+            CircleSignal::ClockTold { asked_at: 1, told_at: 2 },
+            r#"{"clock_told":{"asked_at":1,"told_at":2}}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&signal).unwrap(), words);
+        assert_eq!(serde_json::from_str::<CircleSignal>(words).unwrap(), signal);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this crate is tests")]
 
+mod circles;
 mod http_client;
 mod passwords;
 mod presentation;

@@ -140,6 +140,14 @@ fn every_topology_is_documented() {
     assert_eq!(document["components"]["schemas"]["Topology"]["enum"], serde_json::json!(all));
 }
 
+#[test]
+fn every_state_of_a_broadcast_is_documented() {
+    use transfer4me::protocol::rooms::LiveState;
+    let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    let all = serde_json::json!([LiveState::Absent, LiveState::Unable, LiveState::Ready]);
+    assert_eq!(document["components"]["schemas"]["LiveState"]["enum"], all);
+}
+
 #[tokio::test]
 async fn every_route_for_programs_is_documented() {
     let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();

@@ -1,8 +1,6 @@
 //! One behaviour a test.
 
 use super::*;
-use crate::protocol::id::JoinToken;
-use crate::protocol::signalling::Join;
 
 #[test]
 fn whoever_wants_is_served_by_the_owner_who_hears_of_it_first() {
@@ -109,18 +107,8 @@ fn a_full_room_refuses_recipients_and_never_the_owner() {
 
 #[test]
 fn whoever_breaks_the_rules_is_told_and_leaves_no_trace() {
-    let join = ClientMessage::Join(Join {
-        version: 1,
-        join_token: JoinToken::from_bytes([0; 32]),
-        owner_token: None,
-        resume_token: None,
-        have: Have::None,
-        slots: 0,
-        providers: Vec::new(),
-        circle: None,
-    });
     for (message, code) in [
-        (join, ErrorCode::Malformed),
+        (join_message(), ErrorCode::Malformed),
         (progress(101), ErrorCode::Malformed),
         (ClientMessage::Remove { peer: PeerId(1) }, ErrorCode::Forbidden),
     ] {

@@ -1,15 +1,18 @@
 //! A room by its words alone: what goes in, and what comes out on which socket.
 //!
-//! `conduct`, `helping`, `topologies` and `coming_back` hold one behaviour a test, `random` what holds whatever
-//! happens, `to_the_end` that everyone completes.
+//! `conduct`, `helping`, `topologies`, `coming_back` and `circles` hold one behaviour a test, `random` and `circle_watch`
+//! what holds whatever happens, `to_the_end` that everyone completes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::protocol::circle::CircleKind;
+use crate::protocol::id::JoinToken;
 use crate::protocol::limits::DEFAULT_SLOTS;
 use crate::protocol::rooms::Topology;
+use crate::protocol::signalling::Join;
 
+mod circle_watch;
 mod circles;
 mod coming_back;
 mod conduct;
@@ -30,25 +33,20 @@ struct Comes {
     circle: Option<CircleKind>,
 }
 
-const OWNER: Comes = Comes {
-    owner: true,
-    have: Have::All,
-    slots: DEFAULT_SLOTS,
-    resumed: None,
-    providers: Vec::new(),
-    network: 0,
-    circle: None,
-};
+const fn comes(owner: bool, circle: Option<CircleKind>) -> Comes {
+    Comes {
+        owner,
+        have: if owner { Have::All } else { Have::None },
+        slots: DEFAULT_SLOTS,
+        resumed: None,
+        providers: Vec::new(),
+        network: 0,
+        circle,
+    }
+}
 
-const RECIPIENT: Comes = Comes {
-    owner: false,
-    have: Have::None,
-    slots: DEFAULT_SLOTS,
-    resumed: None,
-    providers: Vec::new(),
-    network: 0,
-    circle: None,
-};
+const OWNER: Comes = comes(true, None);
+const RECIPIENT: Comes = comes(false, None);
 
 /// A room with its clock and what its sockets were sent.
 struct Scene {
@@ -222,6 +220,28 @@ impl Scene {
     fn forget_news(&mut self) {
         self.sent.clear();
     }
+}
+
+impl Room {
+    /// Who is on a socket, in the exchange or in a circle.
+    fn name_on(&self, socket: SocketId) -> Option<PeerId> {
+        let in_circle = self.circles.by_socket(socket).map(|(_, peer)| peer);
+        self.members.by_socket(socket).or(in_circle)
+    }
+}
+
+/// What no socket may say twice.
+fn join_message() -> ClientMessage {
+    ClientMessage::Join(Join {
+        version: 1,
+        join_token: JoinToken::from_bytes([0; 32]),
+        owner_token: None,
+        resume_token: None,
+        have: Have::None,
+        slots: 0,
+        providers: Vec::new(),
+        circle: None,
+    })
 }
 
 fn signal(to: PeerId) -> ClientMessage {

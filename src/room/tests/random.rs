@@ -10,6 +10,8 @@ use crate::protocol::limits::MAX_PROVIDERS;
 pub enum Action {
     Join { owner: bool, slots: u8, network: u64 },
     JoinAgain { socket: usize, owner: bool, forgets: bool },
+    JoinCircle { socket: usize, owner: bool, kind: CircleKind },
+    Seats(usize, u8),
     Want(usize),
     Signal(usize, u32),
     Progress(usize, u64),
@@ -34,11 +36,15 @@ pub fn action() -> impl Strategy<Value = Action> {
     let socket = 0..16_usize;
     let peer = 0..16_u32;
     let chance = prop::bool::weighted(0.2);
+    let kind = prop::sample::select(vec![CircleKind::Live, CircleKind::Together]);
     prop_oneof![
         5 => (chance, 0..5_u8, 0..3_u64)
             .prop_map(|(owner, slots, network)| Action::Join { owner, slots, network }),
         4 => (socket.clone(), chance, chance)
             .prop_map(|(socket, owner, forgets)| Action::JoinAgain { socket, owner, forgets }),
+        3 => (socket.clone(), chance, kind)
+            .prop_map(|(socket, owner, kind)| Action::JoinCircle { socket, owner, kind }),
+        1 => (socket.clone(), 0..4_u8).prop_map(|(s, count)| Action::Seats(s, count)),
         8 => socket.clone().prop_map(Action::Want),
         2 => (socket.clone(), peer.clone()).prop_map(|(s, p)| Action::Signal(s, p)),
         2 => (socket.clone(), 0..102_u64).prop_map(|(s, have)| Action::Progress(s, have)),
@@ -66,6 +72,7 @@ pub struct Watched {
     stood: BTreeMap<PeerId, Vec<PeerId>>,
     line: Vec<PeerId>,
     links: BTreeSet<(PeerId, PeerId)>,
+    circles: circle_watch::Watch,
 }
 
 impl Watched {
@@ -78,6 +85,7 @@ impl Watched {
             stood: BTreeMap::new(),
             line: Vec::new(),
             links: BTreeSet::new(),
+            circles: circle_watch::Watch::default(),
         }
     }
 
@@ -95,6 +103,15 @@ impl Watched {
                 adopts = true;
                 self.join_again(*socket, *owner, *forgets);
             }
+            // With the name that somebody had, wherever that was.
+            Action::JoinCircle { socket, owner, kind } => {
+                let name = self.names.get(socket).filter(|name| name.1 == *owner);
+                let (resumed, circle) = (name.map(|name| name.0), Some(*kind));
+                self.join(Comes { owner: *owner, resumed, circle, ..RECIPIENT });
+            }
+            Action::Seats(number, count) => {
+                self.say(socket(number), ClientMessage::Seats { count: *count });
+            }
             Action::Wait(millis) => self.scene.wait(Duration::from_millis(*millis)),
             Action::Restart => self.restart(),
             Action::Disconnect(number) => {
@@ -104,8 +121,7 @@ impl Watched {
             }
             Action::Want(number) => self.say(socket(number), ClientMessage::Want),
             Action::Signal(number, to) => {
-                sender =
-                    self.scene.room.members.by_socket(socket(number)).map(|p| (p, PeerId(*to)));
+                sender = self.scene.room.name_on(socket(number)).map(|p| (p, PeerId(*to)));
                 self.say(socket(number), signal(PeerId(*to)));
             }
             Action::Progress(number, have) => self.say(socket(number), progress(*have)),
@@ -131,6 +147,7 @@ impl Watched {
             Action::Leave(number) => self.say(socket(number), ClientMessage::Leave),
         }
         self.open.retain(|socket| !self.scene.closed.contains(socket));
+        self.circles.check(&self.scene);
         self.check_words(sender, adopts);
         self.check_state(adopts);
     }
@@ -169,6 +186,7 @@ impl Watched {
         self.line.clear();
         self.links.clear();
         self.scene.rosters.clear();
+        self.circles = circle_watch::Watch::default();
     }
 
     fn measure(&mut self, socket: SocketId, peer: u32, millis: u32) {
@@ -181,6 +199,7 @@ impl Watched {
     pub fn say(&mut self, socket: SocketId, message: ClientMessage) {
         if self.open.contains(&socket) {
             self.scene.says(socket, message);
+            self.open.retain(|socket| !self.scene.closed.contains(socket));
         }
     }
 
@@ -188,7 +207,8 @@ impl Watched {
     fn check_words(&mut self, sender: Option<(PeerId, PeerId)>, adopts: bool) {
         let mut revoked = BTreeSet::new();
         for (socket, messages) in std::mem::take(&mut self.scene.sent) {
-            let to = self.scene.room.members.by_socket(socket);
+            let to = self.scene.room.name_on(socket);
+            let in_circle = self.scene.room.circles.by_socket(socket).is_some();
             for message in messages {
                 match message {
                     ServerMessage::Assigned { peers, .. } => {
@@ -205,7 +225,9 @@ impl Watched {
                     ServerMessage::Signal { from, .. } => {
                         let expected = sender.expect("nobody signalled");
                         assert_eq!((from, to.unwrap()), expected, "not the sender, or misrouted");
-                        assert!(self.scene.room.links.connects(from, to.unwrap()));
+                        // What passes in a circle is checked there.
+                        let links = &self.scene.room.links;
+                        assert!(in_circle || links.connects(from, to.unwrap()));
                     }
                     ServerMessage::Roster { members } => {
                         assert!(to.is_none() || to == self.scene.room.members.owner());
@@ -235,8 +257,9 @@ impl Watched {
 
     fn check_state(&mut self, adopts: bool) {
         let room = &self.scene.room;
-        assert_eq!(room.gauge().members as usize, self.open.len());
-        assert_eq!(room.is_idle(), room.members.is_empty());
+        let in_circles = self.open.iter().filter(|s| room.circles.by_socket(**s).is_some());
+        assert_eq!(room.gauge().members as usize, self.open.len() - in_circles.count());
+        assert_eq!(room.is_idle(), room.members.is_empty() && room.circles.is_empty());
         assert!(room.members.iter().filter(|member| member.owner).count() <= 1);
         assert!(room.members.recipients() < room.config.max_peers);
         self.check_links(adopts);
