@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use wasm_bindgen_futures::spawn_local;
-use web_sys::File;
+use web_sys::{Element, File};
 
+use super::broadcast::Broadcast;
 use super::caps;
 use super::crypto::{LinkSecrets, random};
 use super::file_source::{FileSource, SourceEvent};
@@ -23,7 +24,7 @@ use crate::protocol::peer_wire::PieceRecord;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::swarm::status::Caps;
 use crate::swarm::{Config, Failure, Input, Role, Swarm};
-use crate::transfer::{SelectedFile, ShareView};
+use crate::transfer::{PlayerCommand, SelectedFile, ShareView};
 
 /// A running share; dropping it leaves the room, which stays until it ends by itself.
 pub struct Share(Rc<Inner>);
@@ -34,6 +35,8 @@ struct Inner {
     room: Cell<Option<(RoomId, OwnerToken)>>,
     /// Runs once the files are there.
     driver: RefCell<Option<SwarmDriver>>,
+    /// What is played live, if there is anything to play.
+    broadcast: RefCell<Option<Broadcast>>,
     /// A room that was come back to, and what was chosen again for it so far.
     waiting: RefCell<Option<ReturnedRoom>>,
     on_change: Box<dyn Fn(ShareView)>,
@@ -87,6 +90,34 @@ impl Share {
         self.0.post(Input::Paused(paused));
     }
 
+    /// Plays a file live, or what Play begins with. In a click, or browsers stay silent.
+    pub fn play(&self, file: Option<usize>) {
+        if let Some(broadcast) = &*self.0.broadcast.borrow() {
+            broadcast.play(file);
+        }
+    }
+
+    /// What the person asks of the player.
+    pub fn command(&self, command: PlayerCommand) {
+        if let Some(broadcast) = &*self.0.broadcast.borrow() {
+            broadcast.command(command);
+        }
+    }
+
+    /// Where the player's own element goes.
+    pub fn show_player_in(&self, place: &Element) {
+        if let Some(broadcast) = &*self.0.broadcast.borrow() {
+            broadcast.show_in(place);
+        }
+    }
+
+    /// Sends one listener away.
+    pub fn remove_listener(&self, peer: PeerId) {
+        if let Some(broadcast) = &*self.0.broadcast.borrow() {
+            broadcast.remove(peer);
+        }
+    }
+
     /// Limits what is sent, now and on later visits.
     pub fn set_caps(&self, caps: Caps) {
         caps::remember(caps);
@@ -98,6 +129,7 @@ impl Share {
         let Some((room_id, owner_token)) = self.0.room.take() else { return };
         self.0.waiting.take();
         let driver = self.0.driver.take();
+        drop(self.0.broadcast.take());
         let inner = self.0.clone();
         spawn_local(async move {
             let closed: Result<(), _> = call(&CallCloseRoom { room_id, owner_token }).await;
@@ -127,6 +159,7 @@ impl Inner {
             view: RefCell::default(),
             room: Cell::default(),
             driver: RefCell::default(),
+            broadcast: RefCell::default(),
             waiting: RefCell::default(),
             on_change: Box::new(on_change),
         })
@@ -186,6 +219,17 @@ impl Inner {
         });
     }
 
+    /// Opens the room for those who listen live, if there is something to play.
+    fn offer_live(self: &Rc<Self>, record: &OwnerRecord, files: &[File], access: Access) {
+        let weak = Rc::downgrade(self);
+        let broadcast = Broadcast::new(&record.manifest, files, access, move |view| {
+            if let Some(inner) = weak.upgrade() {
+                inner.change(|share| share.broadcast = Some(view));
+            }
+        });
+        self.broadcast.replace(broadcast);
+    }
+
     fn serve(
         self: &Rc<Self>,
         record: OwnerRecord,
@@ -201,6 +245,7 @@ impl Inner {
         let rng_seed = u64::from_ne_bytes(random()?);
         let config = Config { layout: layout.clone(), role: Role::Owner, rng_seed, helps: true };
         let access = Access { room_id, secrets, owner_token: Some(owner_token) };
+        self.offer_live(&record, &files, access.clone());
         let content = move |inbox: Inbox| -> Box<dyn Content> {
             let on_event = move |event| match event {
                 SourceEvent::Loaded(piece, record) => inbox.post(Input::PieceLoaded {

@@ -10,6 +10,7 @@
 //! | [`qr_code`] | a link, to be read by a camera |
 //! | [`problem`] | what went wrong |
 
+pub mod company;
 pub mod copy_field;
 pub mod format;
 pub mod later;

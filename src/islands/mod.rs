@@ -14,6 +14,7 @@
 
 mod held;
 mod page;
+mod player;
 pub mod receive;
 pub mod share;
 mod unsupported;

@@ -55,6 +55,14 @@ impl Share {
     pub fn reopen(&self) {}
     /// Sends one recipient away.
     pub fn remove(&self, _peer: PeerId) {}
+    /// Plays a file live, or what Play begins with.
+    pub fn play(&self, _file: Option<usize>) {}
+    /// What the person asks of the player.
+    pub fn command(&self, _command: PlayerCommand) {}
+    /// Where the player's own element goes.
+    pub fn show_player_in(&self, _place: &Element) {}
+    /// Sends one listener away.
+    pub fn remove_listener(&self, _peer: PeerId) {}
     /// Stops serving for a while, or goes on.
     pub fn set_paused(&self, _paused: bool) {}
     /// Limits what is sent, now and on later visits.
@@ -95,6 +103,22 @@ impl Receive {
     pub fn save_again(&self) {}
     /// Plays a file, or what Play begins with, and fetches the room for that.
     pub fn play(&self, _file: Option<usize>) {}
+    /// Hears what the sender plays, now or as soon as it does.
+    pub fn listen_live(&self) {}
+    /// Listens no more.
+    pub fn stop_listening_live(&self) {}
+    /// How loud, per cent.
+    pub fn set_live_volume(&self, _percent: u8) {}
+    /// Silent, or not any more.
+    pub fn mute_live(&self) {}
+    /// Has a browser that kept the sound back play it.
+    pub fn hear_live(&self) {}
+    /// Where the element goes.
+    pub fn show_live_in(&self, _place: &Element) {}
+    /// Plays along with whoever else does.
+    pub fn listen_together(&self) {}
+    /// Goes its own way again.
+    pub fn leave_together(&self) {}
     /// Shows the first picture, and fetches the room for that.
     pub fn look(&self) {}
     /// What the person asks of the player.

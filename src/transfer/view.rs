@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::circle::CircleStatus;
 use crate::media::kind::Kind;
+use crate::protocol::rooms::LiveState;
 use crate::swarm::status::{DownloadStatus, SharingStatus};
 
 /// One file chosen on the home page.
@@ -41,6 +43,8 @@ pub struct ShareView {
     pub files: Arc<Vec<SelectedFile>>,
     /// The page was reloaded, and these files have to be chosen again before it serves.
     pub asked: Option<Asked>,
+    /// What is played live, if there is anything to play.
+    pub broadcast: Option<BroadcastView>,
     /// How it goes.
     pub status: SharingStatus,
     /// The room is over, and this is why, in one sentence. The link no longer works.
@@ -124,6 +128,51 @@ pub struct ReceiveView {
     pub problem: Option<String>,
     /// Something to know that stops nothing, in one sentence.
     pub notice: Option<String>,
+    /// What the sender plays.
+    pub live: LiveView,
+    /// While the person listens together with others.
+    pub together: Option<CircleStatus>,
+}
+
+/// Listening live.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveView {
+    /// Whether the sender could be heard.
+    pub offered: LiveState,
+    /// While the person listens.
+    pub circle: Option<CircleStatus>,
+    /// The browser keeps the sound back until the person presses something.
+    pub blocked: bool,
+    /// Per cent.
+    pub volume: u8,
+    /// Silent.
+    pub muted: bool,
+    /// Why it ended, in one or two sentences.
+    pub problem: Option<String>,
+}
+
+impl Default for LiveView {
+    fn default() -> Self {
+        Self {
+            offered: LiveState::Absent,
+            circle: None,
+            blocked: false,
+            volume: 100,
+            muted: false,
+            problem: None,
+        }
+    }
+}
+
+/// What an owner plays live.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BroadcastView {
+    /// Whether this browser can pass on what it plays.
+    pub able: bool,
+    /// The player.
+    pub player: PlayerView,
+    /// Who listens.
+    pub circle: CircleStatus,
 }
 
 /// One track of a room.
@@ -222,6 +271,8 @@ pub struct PlayerView {
     pub muted: bool,
     /// Per cent of the normal speed.
     pub speed: u16,
+    /// Somebody else decides what is played.
+    pub follows: bool,
     /// Why it does not play, in one or two sentences.
     pub problem: Option<String>,
     /// Why it does not play yet, in one or two sentences.

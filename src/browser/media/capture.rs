@@ -61,7 +61,8 @@ impl Capture {
 
 fn tracks_of(stream: &MediaStream) -> Tracks {
     let last = |kind: &str| {
-        let live = stream.get_tracks().iter().filter_map(|track| {
+        let tracks = stream.get_tracks();
+        let live = tracks.iter().filter_map(|track| {
             let track: MediaStreamTrack = track.dyn_into().ok()?;
             let live = track.ready_state() == MediaStreamTrackState::Live;
             (live && track.kind() == kind).then_some(track)

@@ -6,7 +6,9 @@
 //! The element, the service worker and the pieces need not belong to one page: a second tab plays what the first has.
 
 pub mod answers;
+pub mod capture;
 mod element;
+mod following;
 mod keys;
 mod places;
 pub mod player;
@@ -15,6 +17,5 @@ mod request;
 mod service_worker;
 mod session;
 mod tags;
+pub mod tracks;
 pub mod viewer;
-
-pub use element::refusal;

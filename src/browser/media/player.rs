@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, Element, Event};
+use web_sys::{Blob, Element, Event, HtmlMediaElement};
 
 use super::super::listener::Listener;
 use super::super::save::ObjectUrl;
@@ -22,12 +22,15 @@ const NOT_YET: &str = "This browser, or this kind of window, does not let pages 
 
 /// Told after every change.
 type OnChange = dyn Fn(PlayerView);
+/// Told which element plays from now on.
+type OnElement = dyn Fn(Option<&HtmlMediaElement>);
 
 pub(super) struct Inner {
     pub(super) room: String,
     /// In the order in which they are played.
     pub(super) tracks: RefCell<Arc<Vec<Track>>>,
-    pub(super) answers: Rc<Answers>,
+    /// Who answers what is asked for by address; `None` where the whole files are here from the start.
+    pub(super) answers: Option<Rc<Answers>>,
     pub(super) view: RefCell<PlayerView>,
     pub(super) element: RefCell<Option<Rc<MediaElement>>>,
     pub(super) place: RefCell<Option<Element>>,
@@ -50,7 +53,13 @@ pub(super) struct Inner {
     pub(super) artwork: RefCell<Option<Rc<ObjectUrl>>>,
     /// What can be looked at.
     pub(super) pictures: Vec<Track>,
+    /// Somebody else decides what is played; the person's own wishes for that are passed over.
+    pub(super) follows: Cell<bool>,
+    /// Per cent of the normal speed, as the person set it: catching up is another matter.
+    pub(super) speed: Cell<u16>,
     pub(super) on_change: Box<OnChange>,
+    pub(super) on_element: RefCell<Option<Box<OnElement>>>,
+    pub(super) on_moved: RefCell<Option<Box<dyn Fn()>>>,
 }
 
 /// A finished download.
@@ -78,11 +87,12 @@ impl Player {
     /// A player of the room of this name that plays nothing yet.
     pub fn new(
         room: &str,
-        answers: Rc<Answers>,
+        answers: Option<Rc<Answers>>,
         (tracks, pictures): (Vec<Track>, Vec<Track>),
         on_change: impl Fn(PlayerView) + 'static,
     ) -> Self {
         let tracks = Arc::new(tracks);
+        let asks = answers.is_some();
         let any = !pictures.is_empty() || tracks.iter().any(|track| track.refusal.is_none());
         let view = PlayerView {
             tracks: tracks.clone(),
@@ -102,16 +112,20 @@ impl Player {
             wants: Cell::new(false),
             retries: Cell::new(0),
             remembered: Cell::new(0.0),
-            worker: Cell::new(None),
+            worker: Cell::new(if asks { None } else { Some(false) }),
             whole: RefCell::default(),
             address: RefCell::default(),
             session: RefCell::default(),
             tagged: Cell::new(None),
             artwork: RefCell::default(),
             pictures,
+            follows: Cell::new(false),
+            speed: Cell::new(100),
             on_change: Box::new(on_change),
+            on_element: RefCell::default(),
+            on_moved: RefCell::default(),
         });
-        if any {
+        if any && asks {
             let this = Rc::downgrade(&inner);
             spawn_local(async move {
                 let controls = service_worker::control().await;
@@ -278,12 +292,18 @@ impl Inner {
         let view = self.view.borrow();
         element.element.set_volume(f64::from(view.volume) / 100.0);
         element.element.set_muted(view.muted);
-        element.element.set_default_playback_rate(f64::from(view.speed) / 100.0);
-        element.element.set_playback_rate(f64::from(view.speed) / 100.0);
+        let speed = f64::from(self.speed.get()) / 100.0;
+        element.element.set_default_playback_rate(speed);
+        element.element.set_playback_rate(speed);
         if let Some(place) = &*self.place.borrow() {
             element.show_in(place);
         }
+        let media = element.element.clone();
+        drop(view);
         self.element.replace(Some(Rc::new(element)));
+        if let Some(tell) = &*self.on_element.borrow() {
+            tell(Some(&media));
+        }
     }
 
     /// Gives the element its address, as soon as somebody answers there.

@@ -19,6 +19,28 @@ const REMEMBER_SECONDS: f64 = 5.0;
 /// A track is begun anew by "previous" after this many seconds; before, it is the track before it.
 const RESTART_SECONDS: f64 = 4.0;
 
+/// Events after which the element is not where one would think.
+const MOVES: [&str; 6] = ["play", "pause", "playing", "waiting", "seeked", "ratechange"];
+
+/// Whether this is for the one who leads to decide.
+fn decides_what_is_played(command: PlayerCommand) -> bool {
+    match command {
+        PlayerCommand::Toggle
+        | PlayerCommand::Play
+        | PlayerCommand::Pause
+        | PlayerCommand::Next
+        | PlayerCommand::Previous
+        | PlayerCommand::SeekTo(_)
+        | PlayerCommand::SeekBy(_)
+        | PlayerCommand::Speed(_) => true,
+        PlayerCommand::Volume(_)
+        | PlayerCommand::Mute
+        | PlayerCommand::Close
+        | PlayerCommand::Turn(_)
+        | PlayerCommand::ClosePicture => false,
+    }
+}
+
 impl Inner {
     pub(super) fn heard(self: &Rc<Self>, event: &'static str) {
         let Some(element) = self.element.borrow().clone() else { return };
@@ -32,7 +54,9 @@ impl Inner {
                 let bytes = self.current().map_or(0, |track| track.bytes);
                 let duration = element.duration();
                 if duration > 0.0 {
-                    self.answers.set_rate((bytes as f64 / duration) as u64);
+                    if let Some(answers) = &self.answers {
+                        answers.set_rate((bytes as f64 / duration) as u64);
+                    }
                 }
             }
             "ended" => {
@@ -40,7 +64,9 @@ impl Inner {
                 if let Some(track) = self.current() {
                     places::remember(&self.room, track.file, 0.0);
                 }
-                self.step(1);
+                if !self.follows.get() {
+                    self.step(1);
+                }
                 return;
             }
             "error" => {
@@ -62,6 +88,11 @@ impl Inner {
             _ => {}
         }
         self.refresh();
+        if MOVES.contains(&event)
+            && let Some(tell) = &*self.on_moved.borrow()
+        {
+            tell();
+        }
     }
 
     pub(super) fn refresh(&self) {
@@ -78,10 +109,13 @@ impl Inner {
             view.position = position;
             view.duration = element.duration();
             view.buffered = element.buffered();
-            view.here = self.answers.here(track.file);
+            view.here = match &self.answers {
+                Some(answers) => answers.here(track.file),
+                None => vec![(0, 1000)],
+            };
             view.volume = (media.volume() * 100.0).round() as u8;
             view.muted = media.muted();
-            view.speed = (media.playback_rate() * 100.0).round() as u16;
+            view.speed = self.speed.get();
         });
     }
 
@@ -116,7 +150,8 @@ impl Inner {
             return;
         }
         let title = &track.title;
-        self.give_up(if broken || !self.answers.is_here() && self.worker.get() == Some(true) {
+        let is_here = self.answers.as_ref().is_none_or(|answers| answers.is_here());
+        self.give_up(if broken || !is_here && self.worker.get() == Some(true) {
             format!("The rest of {title} cannot be had now. Press Play to try again.")
         } else {
             format!(
@@ -154,7 +189,11 @@ impl Inner {
         }
     }
 
+    /// What the person asks for, by the page, the keyboard or the lock screen.
     pub(super) fn act(self: &Rc<Self>, command: PlayerCommand) {
+        if self.follows.get() && decides_what_is_played(command) {
+            return;
+        }
         let Some(element) = self.element.borrow().clone() else { return };
         let media = &element.element;
         match command {
@@ -191,6 +230,7 @@ impl Inner {
             }
             PlayerCommand::Mute => media.set_muted(!media.muted()),
             PlayerCommand::Speed(percent) => {
+                self.speed.set(percent);
                 media.set_default_playback_rate(f64::from(percent) / 100.0);
                 media.set_playback_rate(f64::from(percent) / 100.0);
             }
@@ -199,6 +239,9 @@ impl Inner {
                 self.remember();
                 self.wants.set(false);
                 self.element.replace(None);
+                if let Some(tell) = &*self.on_element.borrow() {
+                    tell(None);
+                }
                 self.session.replace(None);
                 self.change(|view| {
                     view.current = None;

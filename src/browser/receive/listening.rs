@@ -10,14 +10,14 @@ use super::opening::Plan;
 use super::{Inner, Receive, wanted_bytes};
 use crate::browser::media::answers::{Answers, Source};
 use crate::browser::media::player::{Player, WholeFiles};
+use crate::browser::media::tracks::tracks;
 use crate::browser::piece_store::Shelf;
 use crate::browser::save::Parcel;
 use crate::browser::storage::Storage;
-use crate::media::kind::{self, Kind};
-use crate::media::natural;
+use crate::media::kind;
 use crate::swarm::Failure;
 use crate::swarm::status::Phase;
-use crate::transfer::{FileRow, PlayerCommand, Saved, Track};
+use crate::transfer::{FileRow, PlayerCommand, Saved};
 
 /// What plays, and what answers it.
 pub struct Media {
@@ -36,7 +36,9 @@ impl Media {
             }
         }));
         let on_change = inner.on_player_change.clone();
-        let player = Player::new(&name, answers.clone(), tracks(rows), move |view| on_change(view));
+        let player = Player::new(&name, Some(answers.clone()), tracks(rows), move |view| {
+            on_change(view);
+        });
         Self { answers, player }
     }
 
@@ -60,24 +62,11 @@ impl Media {
     }
 }
 
-/// What can be heard or seen, and what can be looked at, in the order of its names.
-fn tracks(rows: &[FileRow]) -> (Vec<Track>, Vec<Track>) {
-    let mut files: Vec<(usize, &FileRow)> = rows.iter().enumerate().collect();
-    files.sort_by(|(_, one), (_, other)| natural::compare(&one.path, &other.path));
-    let track = |(file, row): (usize, &FileRow)| {
-        let kind = row.kind?;
-        let title = row.path.rsplit('/').next().unwrap_or(&row.path).to_owned();
-        let refusal = row.refusal.clone();
-        Some(Track { file, title, kind, bytes: row.bytes, wanted: true, refusal })
-    };
-    let all = files.into_iter().filter_map(track);
-    all.partition(|track| track.kind != Kind::Image)
-}
-
 impl Receive {
     /// Plays a file, or what Play begins with, and fetches the room for that.
     pub fn play(&self, file: Option<usize>) {
         let inner = &self.0;
+        inner.stop_listening_live();
         {
             let media = inner.media.borrow();
             let Some(media) = &*media else { return };
@@ -118,8 +107,14 @@ impl Receive {
                 command => media.player.act(command),
             }
         }
-        if command == PlayerCommand::Play {
-            self.0.fetch_to_play();
+        match command {
+            PlayerCommand::Play => {
+                self.0.stop_listening_live();
+                self.0.fetch_to_play();
+            }
+            PlayerCommand::Toggle => self.0.stop_listening_live(),
+            PlayerCommand::Close => self.0.leave_together(),
+            _ => {}
         }
     }
 
@@ -132,12 +127,12 @@ impl Receive {
 }
 
 impl Inner {
-    fn is_running(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.storage.borrow().is_some()
     }
 
     /// Whoever plays a file wants it, as long as that can still be chosen.
-    fn want(&self, file: usize) {
+    pub(super) fn want(&self, file: usize) {
         if self.is_running() {
             return;
         }
@@ -151,7 +146,7 @@ impl Inner {
     }
 
     /// Joins the room, unless it is fetched already.
-    fn fetch_to_play(self: &Rc<Self>) {
+    pub(super) fn fetch_to_play(self: &Rc<Self>) {
         if self.is_running() {
             if self.paused.get() {
                 self.pause(false);

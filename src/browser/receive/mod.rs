@@ -3,9 +3,11 @@
 mod finished;
 mod helping;
 mod listening;
+mod live;
 mod opened_room;
 mod opening;
 mod sentences;
+mod together;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,16 +16,17 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::FileSystemDirectoryHandle;
 
 use super::caps;
-use super::media::refusal;
+use super::circle_driver::CircleDriver;
+use super::media::tracks::file_rows;
 use super::save::{Parcel, can_choose_folder, choose_folder};
 use super::storage::{Storage, StorageEvent, is_stored};
 use super::swarm_driver::SwarmDriver;
-use crate::archive::safe_path::shown_name;
-use crate::media::kind;
+use crate::media::kind::Kind;
 use crate::swarm::Input;
 use crate::swarm::status::{Caps, Phase};
 use crate::transfer::{FileRow, PlayerCommand, PlayerView, ReceiveView};
 use listening::Media;
+use live::Live;
 use opened_room::{OpenedRoom, open_room};
 use opening::Plan;
 use sentences::{ELSEWHERE, Problem, STORAGE_FULL};
@@ -50,6 +53,9 @@ struct Inner {
     /// It is fetched to be played; the person did not ask for the files.
     listens: Cell<bool>,
     media: RefCell<Option<Media>>,
+    live: Live,
+    /// While the person listens together with others.
+    together: RefCell<Option<CircleDriver>>,
     on_change: Box<dyn Fn(ReceiveView)>,
     on_player_change: Rc<dyn Fn(PlayerView)>,
 }
@@ -79,6 +85,8 @@ impl Receive {
             folder: RefCell::default(),
             listens: Cell::new(false),
             media: RefCell::default(),
+            live: Live::default(),
+            together: RefCell::default(),
             on_change: Box::new(on_change),
             on_player_change: Rc::new(on_player_change),
         });
@@ -255,19 +263,12 @@ impl Inner {
     }
 
     fn show_room(self: &Rc<Self>, room: OpenedRoom) {
-        let rows = room.manifest.files.iter().map(|file| {
-            let media = kind::of_path(&file.path);
-            FileRow {
-                path: shown_name(&file.path),
-                bytes: file.bytes,
-                wanted: true,
-                kind: media.map(|media| media.kind),
-                refusal: media.and_then(|media| refusal(media.kind, media.mime)),
-            }
-        });
-        let rows: Vec<FileRow> = rows.collect();
+        let rows = file_rows(&room.manifest);
         self.media.replace(Some(Media::new(self, &room, &rows)));
         self.room.replace(Some(Rc::new(room)));
+        if rows.iter().any(|row| matches!(row.kind, Some(Kind::Audio | Kind::Video))) {
+            self.watch_for_broadcasts();
+        }
         self.change(|view| {
             view.status.wanted_bytes = wanted_bytes(&rows);
             view.files = Some(Rc::new(rows));

@@ -57,6 +57,7 @@ pub trait Content {
 }
 
 /// What a driver needs to enter a room.
+#[derive(Clone)]
 pub struct Access {
     /// Which.
     pub room_id: RoomId,

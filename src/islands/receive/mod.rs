@@ -6,8 +6,9 @@
 mod actions;
 mod files;
 mod helping;
-mod player;
+mod live;
 mod progress;
+mod together;
 mod viewer;
 
 use std::cell::Cell;
@@ -19,16 +20,19 @@ use leptos::prelude::*;
 use self::actions::Actions;
 use self::files::Files;
 use self::helping::Helping;
-use self::player::Player;
+use self::live::Live;
 use self::progress::Progress;
+use self::together::Together;
 use self::viewer::Viewer;
 use super::held::Held;
 use super::page;
+use super::player::{Player, PlayerHandle};
 use super::unsupported::Unsupported;
+use crate::circle::CircleStatus;
 use crate::components::later::{later, paragraph, slot, watch};
 use crate::components::problem::Problem;
 use crate::swarm::status::{DownloadStatus, Phase, percent};
-use crate::transfer::{self, FileRow, PlayerView, ReceiveView, Saved, Support};
+use crate::transfer::{self, FileRow, LiveView, PlayerView, ReceiveView, Saved, Support};
 
 /// What the page is told, in signals that the server can hold as well, each woken only by its own news.
 #[derive(Clone, Copy)]
@@ -42,6 +46,8 @@ struct Download {
     helps: RwSignal<bool>,
     listening: RwSignal<bool>,
     player: RwSignal<PlayerView>,
+    live: RwSignal<LiveView>,
+    together: RwSignal<Option<CircleStatus>>,
     in_memory: RwSignal<bool>,
     can_choose_folder: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
@@ -88,10 +94,24 @@ impl Download {
             helps: RwSignal::new(false),
             listening: RwSignal::new(false),
             player: RwSignal::new(PlayerView::default()),
+            live: RwSignal::new(LiveView::default()),
+            together: RwSignal::new(None),
             in_memory: RwSignal::new(false),
             can_choose_folder: RwSignal::new(false),
             problem: RwSignal::new(None),
             notice: RwSignal::new(None),
+        }
+    }
+
+    fn player_handle(self) -> PlayerHandle {
+        let receive = self.receive;
+        PlayerHandle {
+            view: self.player.into(),
+            act: Callback::new(move |what| receive.with(|receive| receive.command(what))),
+            play: Callback::new(move |file| receive.with(|receive| receive.play(Some(file)))),
+            show_in: Callback::new(move |place| {
+                receive.with(|receive| receive.show_player_in(&place));
+            }),
         }
     }
 
@@ -112,6 +132,8 @@ impl Download {
         page::set_if_new(self.can_choose_folder, view.can_choose_folder);
         page::set_if_new(self.problem, view.problem);
         page::set_if_new(self.notice, view.notice);
+        page::set_if_new(self.live, view.live);
+        page::set_if_new(self.together, view.together);
         page::set_if_new(self.status, view.status);
     }
 }
@@ -149,7 +171,9 @@ pub fn Receive(
                             <Notices download=download />
                             <Progress download=download phase=phase stage=stage />
                             <Actions download=download phase=phase stage=stage />
-                            <Player download=download />
+                            <Player player=download.player_handle() />
+                            <Together download=download />
+                            <Live download=download />
                             <Viewer download=download />
                             <Helping download=download stage=stage />
                         </section>

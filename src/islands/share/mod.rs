@@ -5,6 +5,7 @@
 
 mod chooser;
 mod coming_back;
+mod live;
 mod own_room;
 mod recipients;
 mod room;

@@ -6,6 +6,7 @@ use leptos::web_sys::js_sys::{Date, Function, Object, Reflect};
 
 use super::Chosen;
 use super::coming_back::ChooseAgain;
+use super::live::PlayLive;
 use super::own_room::Handles;
 use super::recipients::Recipients;
 use super::stop::Stop;
@@ -73,6 +74,7 @@ fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> im
                         view! {
                             <Copies sharing=sharing />
                             <Recipients handles=handles sharing=sharing />
+                            <PlayLive handles=handles sharing=sharing />
                             <Limits caps=caps() receives=false on_change=limit />
                         }
                     })

@@ -1,5 +1,6 @@
 //! The socket: lost, opened again, left for good.
 
+use crate::protocol::id::ResumeToken;
 use std::collections::BTreeSet;
 
 use super::*;

@@ -5,6 +5,7 @@
 
 use super::status::Phase;
 use super::*;
+use crate::protocol::id::ResumeToken;
 use crate::protocol::limits::{BLOCK_LENGTH, DEFAULT_SLOTS, MIN_PIECE_LENGTH, PROTOCOL_VERSION};
 use crate::protocol::signalling::{CloseReason, ErrorCode, Have, Welcome};
 

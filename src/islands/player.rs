@@ -1,53 +1,62 @@
-//! The player: what is playing, its controls, and the playlist.
+//! The player: what is playing, its controls, and the playlist. A recipient's page has one, and so has a sender's that
+//! plays live.
 
 use leptos::html::{Div, Input};
 use leptos::prelude::*;
-use leptos::web_sys::HtmlInputElement;
+use leptos::web_sys::{Element, HtmlInputElement};
 
-use super::Download;
 use crate::components::later::{later, paragraph, slot, text, watch, when};
 use crate::media::kind::Kind;
-use crate::transfer::{PlayerCommand, PlayerView, Receive, Track};
+use crate::transfer::{PlayerCommand, PlayerView, Track};
 
 /// Speeds that are offered, in per cent.
 const SPEEDS: [(u16, &str); 6] =
     [(50, "0.5×"), (75, "0.75×"), (100, "1×"), (125, "1.25×"), (150, "1.5×"), (200, "2×")];
 
-/// The player, once something is played.
-#[component]
-pub fn Player(download: Download) -> impl IntoView {
-    let open = Memo::new(move |_| download.player.with(|player| player.current.is_some()));
-    slot(move || open.get().then(|| later(move || view! { <Open download=download /> })))
+/// A player's view, and what can be asked of it.
+#[derive(Clone, Copy)]
+pub struct PlayerHandle {
+    /// What it shows.
+    pub view: Signal<PlayerView>,
+    /// The person asks for something.
+    pub act: Callback<PlayerCommand>,
+    /// The person chooses a file.
+    pub play: Callback<usize>,
+    /// Here the player's own element goes.
+    pub show_in: Callback<Element>,
 }
 
-fn command(download: Download, command: PlayerCommand) {
-    download.receive.with(|receive: &Receive| receive.command(command));
+/// The player, once something is played.
+#[component]
+pub fn Player(player: PlayerHandle) -> impl IntoView {
+    let open = part(player, |view| view.current.is_some());
+    slot(move || open.get().then(|| later(move || view! { <Open player=player /> })))
 }
 
 /// A part of the view that wakes nobody while it stays the same.
 fn part<T: PartialEq + Send + Sync + 'static>(
-    download: Download,
+    player: PlayerHandle,
     of: impl Fn(&PlayerView) -> T + Send + Sync + 'static,
 ) -> Memo<T> {
-    Memo::new(move |_| download.player.with(&of))
+    Memo::new(move |_| player.view.with(&of))
 }
 
 #[component]
-fn Open(download: Download) -> impl IntoView {
+fn Open(player: PlayerHandle) -> impl IntoView {
     let stage = NodeRef::<Div>::new();
     watch(move || {
         if let Some(stage) = stage.get() {
-            download.receive.with(|receive: &Receive| receive.show_player_in(&stage));
+            player.show_in.run((*stage).clone().into());
         }
     });
-    let seen = part(download, |player| player.kind == Some(Kind::Video));
-    let title = part(download, |player| player.title.clone());
-    let artwork = part(download, |player| player.artwork.clone());
-    let artist = part(download, |player| player.artist.clone());
-    let problem = part(download, |player| player.problem.clone());
-    let notice = part(download, |player| player.notice.clone());
-    let waiting = part(download, |player| player.waiting && player.problem.is_none());
-    let many = part(download, |player| player.tracks.len() > 1);
+    let seen = part(player, |view| view.kind == Some(Kind::Video));
+    let title = part(player, |view| view.title.clone());
+    let artwork = part(player, |view| view.artwork.clone());
+    let artist = part(player, |view| view.artist.clone());
+    let problem = part(player, |view| view.problem.clone());
+    let notice = part(player, |view| view.notice.clone());
+    let waiting = part(player, |view| view.waiting && view.problem.is_none());
+    let many = part(player, |view| view.tracks.len() > 1);
     view! {
         <section class="player" aria-label="Player">
             <div class="player-stage" class:seen=when(move || seen.get()) node_ref=stage></div>
@@ -59,8 +68,8 @@ fn Open(download: Download) -> impl IntoView {
                 <bdi>{text(move || title.get())}</bdi>
                 <span class="player-artist">{text(move || artist.get())}</span>
             </p>
-            <Seek download=download />
-            <Controls download=download many=many />
+            <Seek player=player />
+            <Controls player=player many=many />
             <div aria-live="polite">
                 {slot(move || {
                     waiting.get().then(|| later(|| view! { <p class="hint">"Loading…"</p> }))
@@ -68,7 +77,7 @@ fn Open(download: Download) -> impl IntoView {
                 {slot(move || paragraph("notice", notice.get()))}
                 {slot(move || paragraph("notice problem", problem.get()))}
             </div>
-            {slot(move || many.get().then(|| later(move || view! { <Playlist download=download /> })))}
+            {slot(move || many.get().then(|| later(move || view! { <Playlist player=player /> })))}
         </section>
     }
 }
@@ -85,17 +94,17 @@ fn clock(seconds: f64) -> String {
 
 /// Where it is, what is here, and a way to anywhere else.
 #[component]
-fn Seek(download: Download) -> impl IntoView {
+fn Seek(player: PlayerHandle) -> impl IntoView {
     let slider = NodeRef::<Input>::new();
-    let position = part(download, |player| player.position.floor());
-    let duration = part(download, |player| player.duration);
+    let position = part(player, |view| view.position.floor());
+    let duration = part(player, |view| view.duration);
     let words = move || match duration.get() {
         0.0 => clock(position.get()),
         whole => format!("{} of {}", clock(position.get()), clock(whole)),
     };
     let seek = move |event| {
         let seconds = event_target::<HtmlInputElement>(&event).value_as_number();
-        command(download, PlayerCommand::SeekTo(seconds));
+        player.act.run(PlayerCommand::SeekTo(seconds));
     };
     // The slider's end must be known before its value, or it would be cut.
     watch(move || {
@@ -104,20 +113,23 @@ fn Seek(download: Download) -> impl IntoView {
             slider.set_value_as_number(position.get());
         }
     });
+    let follows = part(player, |view| view.follows);
     let unknown = when(move || duration.get() <= 0.0);
+    let fixed = when(move || unknown.get() || follows.get());
     view! {
         <div class="player-seek">
             <span class="player-time">{text(move || clock(position.get()))}</span>
             <div class="player-track">
-                <Parts class="player-here" parts=part(download, |player| player.here.clone()) />
-                <Parts class="player-buffered" parts=part(download, |player| player.buffered.clone()) />
+                <Parts class="player-here" parts=part(player, |view| view.here.clone()) />
+                <Parts class="player-buffered" parts=part(player, |view| view.buffered.clone()) />
                 <input
                     type="range"
                     aria-label="Seek"
                     min="0"
                     step="any"
                     aria-valuetext=text(words)
-                    disabled=unknown
+                    class:unknown=unknown
+                    disabled=fixed
                     node_ref=slider
                     on:input=seek
                 />
@@ -143,27 +155,29 @@ fn Parts(class: &'static str, parts: Memo<Vec<(u16, u16)>>) -> impl IntoView {
 }
 
 #[component]
-fn Controls(download: Download, many: Memo<bool>) -> impl IntoView {
-    let playing = part(download, |player| player.playing);
-    let muted = part(download, |player| player.muted);
-    let volume = part(download, |player| player.volume);
-    let speed = part(download, |player| player.speed);
-    let press = move |what| move |_| command(download, what);
+fn Controls(player: PlayerHandle, many: Memo<bool>) -> impl IntoView {
+    let playing = part(player, |view| view.playing);
+    let muted = part(player, |view| view.muted);
+    let volume = part(player, |view| view.volume);
+    let speed = part(player, |view| view.speed);
+    let follows = part(player, |view| view.follows);
+    let fixed = when(move || follows.get());
+    let press = move |what| move |_| player.act.run(what);
     let step = move |name: &'static str, what| {
         view! {
-            <button type="button" class="button" on:click=press(what)>
+            <button type="button" class="button" disabled=fixed on:click=press(what)>
                 {name}
             </button>
         }
     };
     let set_volume = move |event| {
         if let Ok(percent) = event_target_value(&event).parse() {
-            command(download, PlayerCommand::Volume(percent));
+            player.act.run(PlayerCommand::Volume(percent));
         }
     };
     let set_speed = move |event| {
         if let Ok(percent) = event_target_value(&event).parse() {
-            command(download, PlayerCommand::Speed(percent));
+            player.act.run(PlayerCommand::Speed(percent));
         }
     };
     let speeds = SPEEDS.map(|(percent, name)| {
@@ -182,6 +196,7 @@ fn Controls(download: Download, many: Memo<bool>) -> impl IntoView {
             <button
                 type="button"
                 class="button primary player-toggle"
+                disabled=fixed
                 on:click=press(PlayerCommand::Toggle)
             >
                 {text(move || if playing.get() { "Pause" } else { "Play" }.to_owned())}
@@ -204,7 +219,7 @@ fn Controls(download: Download, many: Memo<bool>) -> impl IntoView {
                 prop:value=text(move || volume.get().to_string())
                 on:input=set_volume
             />
-            <select aria-label="Speed" on:change=set_speed>
+            <select aria-label="Speed" disabled=fixed on:change=set_speed>
                 {speeds.into_iter().collect_view()}
             </select>
             <button type="button" class="button quiet" on:click=press(PlayerCommand::Close)>
@@ -215,10 +230,10 @@ fn Controls(download: Download, many: Memo<bool>) -> impl IntoView {
 }
 
 #[component]
-fn Playlist(download: Download) -> impl IntoView {
-    let rows = download.player.with_untracked(|player| {
-        player.tracks.iter().map(|track| row(download, track)).collect_view()
-    });
+fn Playlist(player: PlayerHandle) -> impl IntoView {
+    let rows = player
+        .view
+        .with_untracked(|view| view.tracks.iter().map(|track| row(player, track)).collect_view());
     view! {
         <ol class="playlist" aria-label="Playlist">
             {rows}
@@ -226,19 +241,20 @@ fn Playlist(download: Download) -> impl IntoView {
     }
 }
 
-fn row(download: Download, track: &Track) -> impl IntoView + use<> {
+fn row(player: PlayerHandle, track: &Track) -> impl IntoView + use<> {
     let file = track.file;
-    let current = Memo::new(move |_| download.player.with(|player| player.current == Some(file)));
-    let play = move |_| download.receive.with(|receive: &Receive| receive.play(Some(file)));
+    let current = part(player, move |view| view.current == Some(file));
+    let follows = part(player, |view| view.follows);
     let refused = track.refusal.is_some();
+    let disabled = when(move || refused || follows.get());
     view! {
         <li class="playlist-row" class:current=when(move || current.get())>
             <button
                 type="button"
                 class="button quiet"
-                disabled=refused
+                disabled=disabled
                 aria-current=text(move || current.get().to_string())
-                on:click=play
+                on:click=move |_| player.play.run(file)
             >
                 <bdi>{track.title.clone()}</bdi>
             </button>
