@@ -50,21 +50,32 @@ pub fn inspect_media(sdp: &str, direction: Direction) -> Result<(), MediaDescrip
     if !sdp.lines().any(|line| line.to_ascii_lowercase().starts_with("a=fingerprint:sha-256 ")) {
         return Err(MediaDescriptionError::NoFingerprint);
     }
-    let (wrong, own) = match direction {
-        Direction::Receives => ("a=sendonly", "a=recvonly"),
-        Direction::Sends => ("a=recvonly", "a=sendonly"),
+    let own = match direction {
+        Direction::Receives => "a=recvonly",
+        Direction::Sends => "a=sendonly",
     };
-    let says = |attribute: &str| sdp.lines().any(|line| line.trim_end() == attribute);
-    // Without a word on it a section goes both ways (RFC 8866, section 6.7); a section may also be off.
-    let silent = sections.len() > sdp.lines().filter(|line| is_direction(line.trim_end())).count();
-    if says("a=sendrecv") || says(wrong) || silent || !(says(own) || says("a=inactive")) {
-        return Err(MediaDescriptionError::WrongWay);
+    let ways = ways(sdp);
+    // A section may be off, but not all.
+    if ways.iter().all(|way| [own, "a=inactive"].contains(way)) && ways.contains(&own) {
+        Ok(())
+    } else {
+        Err(MediaDescriptionError::WrongWay)
     }
-    Ok(())
 }
 
-fn is_direction(line: &str) -> bool {
-    matches!(line, "a=sendonly" | "a=recvonly" | "a=sendrecv" | "a=inactive")
+/// The way of each section. What stands before the first is for those that say nothing, and without any word a section
+/// goes both ways (RFC 8866, section 6.7).
+fn ways(sdp: &str) -> Vec<&str> {
+    let mut common = "a=sendrecv";
+    let mut ways = Vec::new();
+    for line in sdp.lines().map(str::trim_end) {
+        if line.starts_with("m=") {
+            ways.push(common);
+        } else if matches!(line, "a=sendonly" | "a=recvonly" | "a=sendrecv" | "a=inactive") {
+            *ways.last_mut().unwrap_or(&mut common) = line;
+        }
+    }
+    ways
 }
 
 /// A listener's offer that asks for music.
@@ -103,6 +114,9 @@ mod tests {
         assert_eq!(inspect_media(&answer, Direction::Sends), Ok(()));
         let off = answer.replacen("sendonly", "inactive", 1);
         assert_eq!(inspect_media(&off, Direction::Sends), Ok(()));
+        // As Firefox writes it.
+        let both_before = OFFER.replacen("m=audio", "a=sendrecv\r\nm=audio", 1);
+        assert_eq!(inspect_media(&both_before, Direction::Receives), Ok(()));
     }
 
     #[test]
@@ -112,6 +126,7 @@ mod tests {
         assert_eq!(inspect(&OFFER.replace("recvonly", "sendonly")), E::WrongWay);
         assert_eq!(inspect(&OFFER.replacen("recvonly", "sendrecv", 1)), E::WrongWay);
         assert_eq!(inspect(&OFFER.replacen("a=recvonly\r\n", "", 1)), E::WrongWay);
+        assert_eq!(inspect(&OFFER.replace("recvonly", "inactive")), E::WrongWay);
         assert_eq!(inspect(&format!("{OFFER}m=application 9 UDP/DTLS/SCTP x\r\n")), E::NotMedia);
         assert_eq!(inspect(&format!("{OFFER}m=audio 9 x\r\n")), E::NotMedia);
         assert_eq!(inspect("v=0\r\n"), E::NotMedia);

@@ -30,6 +30,9 @@ const NEWS: i64 = 40_000;
 /// Microseconds off at which a follower seeks, right after a seek and later.
 const FAR_AFTER_SEEK: i64 = 120_000;
 const FAR: i64 = 400_000;
+/// Microseconds by which two looks may differ in what is off, for a seek to be worth it: players that have just begun
+/// tell their place in leaps.
+const STEADY: i64 = 80_000;
 /// Microseconds off that are let be.
 const NEAR: i64 = 12_000;
 /// Time in which a seek or a new file comes to play.
@@ -65,6 +68,8 @@ pub struct Together {
     seeks: u32,
     /// The last seek is still to be judged.
     judging: bool,
+    /// What was off at the last look.
+    last_off: Option<i64>,
     lead: i64,
     rate: Option<u16>,
 }
@@ -238,6 +243,10 @@ impl Together {
             return;
         }
         let off = difference(micros(own.position), target);
+        let last = self.last_off.replace(off);
+        if off.abs() > FAR_AFTER_SEEK && last.is_none_or(|last| (off - last).abs() > STEADY) {
+            return;
+        }
         if std::mem::take(&mut self.judging) {
             // It came to play later than the seek aimed, or sooner.
             self.lead = (self.lead - off).clamp(0, MAX_LEAD);
@@ -273,6 +282,7 @@ impl Together {
         self.settling = Some(now + SETTLING);
         self.seeks = 1;
         self.judging = true;
+        self.last_off = None;
         self.rate = None;
         let position = Duration::from_micros(target);
         steer_to(common, Steering::Open { file, position });
@@ -280,6 +290,7 @@ impl Together {
 
     fn seek(&mut self, now: Timestamp, common: &mut Common, target: u64) {
         self.settling = Some(now + SETTLING);
+        self.last_off = None;
         steer_to(common, Steering::SeekTo(Duration::from_micros(target)));
     }
 

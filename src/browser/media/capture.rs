@@ -46,7 +46,8 @@ impl Capture {
         tell(&stream);
         let mut listeners = Vec::new();
         let changed = || {
-            let (tell, stream) = (tell.clone(), stream.clone());
+            // Not `stream.clone()`, which is the browser's: another stream with tracks of its own.
+            let (tell, stream) = (tell.clone(), Clone::clone(&stream));
             move |_: Event| tell(&stream)
         };
         for event in CHANGES {
