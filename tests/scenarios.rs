@@ -186,6 +186,34 @@ fn a_listener_whose_line_is_a_third_faster_than_the_music_hears_no_silence() {
     }
 }
 
+/// A listener asks for little at a time: what the sender reads meanwhile is ready when it is asked for.
+#[test]
+fn a_sender_that_reads_slowly_keeps_up_with_a_listener() {
+    let seconds = |listens: bool| {
+        let reading = Duration::from_millis(100);
+        let quick = PeerSetting {
+            up: 12_500_000,
+            latency: Duration::from_millis(1),
+            ..PeerSetting::default()
+        };
+        let owner = PeerSetting { reading, ..quick.clone() };
+        let setting = Setting { size: 26 * MIB, topology: Topology::Direct, rng_seed: 1, owner };
+        let mut world = World::new(setting);
+        let one = world.recipient(quick, Duration::from_secs(1));
+        if listens {
+            // A WAV file of one channel.
+            world.act_at(Duration::from_secs(1), Action::Listen(one, 88_200, 0));
+            world.act_at(Duration::from_millis(1500), Action::Listen(one, 88_200, 20 * MIB));
+        }
+        world.run_for(Duration::from_secs(60));
+        let report = world.report("listener");
+        assert_sound(&report);
+        (report.last_at.as_secs_f64(), report)
+    };
+    let ((with, report), (without, _)) = (seconds(true), seconds(false));
+    assert_at_most(&report, "time over that without a listener", with / without, 1.5);
+}
+
 /// Eight at once, one of whom listens: what it needs soon comes first, and nobody else waits much longer for that.
 #[test]
 fn a_listener_among_others_hears_no_silence_and_costs_them_little() {

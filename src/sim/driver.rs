@@ -9,8 +9,6 @@ use crate::protocol::piece::PieceIndex;
 use crate::protocol::signalling::ClientMessage;
 use crate::swarm::{Input, Output, Reason};
 
-/// Time to read a piece from disk.
-const READING_TAKES: Nanos = 2_000_000;
 /// Time to make or check a signature.
 const SIGNING_TAKES: Nanos = 1_000_000;
 /// Time to hash a piece and store it.
@@ -172,7 +170,8 @@ impl World {
             self.problem(format!("node {node} reads {piece:?}, which it does not hold"));
             return;
         }
-        self.queue.push(self.now + READING_TAKES, Event::Read { node, visit, piece });
+        let takes = self.nodes[node as usize].setting.reading.as_nanos() as Nanos;
+        self.queue.push(self.now + takes, Event::Read { node, visit, piece });
     }
 
     pub(super) fn piece_read(&mut self, node: u32, visit: u32, piece: PieceIndex) {

@@ -49,12 +49,14 @@ pub struct PeerSetting {
     pub network: u64,
     /// What it does that it should not.
     pub character: Character,
+    /// Time that it takes to read a piece.
+    pub reading: Duration,
     /// It serves others.
     pub helps: bool,
 }
 
 impl Default for PeerSetting {
-    /// 20 Mbit/s up, 100 Mbit/s down, 20 ms one way.
+    /// 20 Mbit/s up, 100 Mbit/s down, 20 ms one way, with a quick disk.
     fn default() -> Self {
         Self {
             up: 2_500_000,
@@ -63,6 +65,7 @@ impl Default for PeerSetting {
             loss: 0.0,
             network: 0,
             character: Character::Honest,
+            reading: Duration::from_millis(2),
             helps: true,
         }
     }

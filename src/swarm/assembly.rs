@@ -86,24 +86,18 @@ impl Assembly {
 
     /// A block came; tells whether any of it is new.
     pub fn arrive(&mut self, from: PeerId, block: &BlockRange) -> bool {
-        let mut news = false;
-        let mut left = Vec::with_capacity(self.missing.len() + 1);
-        for missing in self.missing.drain(..) {
-            let Some(filled) = intersection(&missing, block) else {
-                left.push(missing);
-                continue;
-            };
-            news = true;
-            let before = BlockRange { length: filled.begin - missing.begin, ..missing };
-            let after =
-                BlockRange { begin: filled.end(), length: missing.end() - filled.end(), ..missing };
-            left.extend([before, after].into_iter().filter(|rest| rest.length > 0));
-        }
-        self.missing = left;
+        let news = take_out_of(&mut self.missing, block);
+        // It may have been given back, and come all the same.
+        take_out_of(&mut self.todo, block);
         if news && !self.from.contains(&from) {
             self.from.push(from);
         }
         news
+    }
+
+    /// Whether a block may be used that comes after its request was taken back.
+    pub fn takes_late(&self, from: PeerId) -> bool {
+        self.sole.is_none_or(|sole| sole == from)
     }
 
     /// Whether some of a range that was asked for is still to come.
@@ -115,6 +109,24 @@ impl Assembly {
     pub fn is_doubled(&self) -> bool {
         !self.doubled.is_empty()
     }
+}
+
+/// Takes a block out of ranges; tells whether any of it was in them.
+fn take_out_of(ranges: &mut Vec<BlockRange>, block: &BlockRange) -> bool {
+    let mut found = false;
+    let mut left = Vec::with_capacity(ranges.len() + 1);
+    for range in ranges.drain(..) {
+        let Some(both) = intersection(&range, block) else {
+            left.push(range);
+            continue;
+        };
+        found = true;
+        let before = BlockRange { length: both.begin - range.begin, ..range };
+        let after = BlockRange { begin: both.end(), length: range.end() - both.end(), ..range };
+        left.extend([before, after].into_iter().filter(|rest| rest.length > 0));
+    }
+    *ranges = left;
+    found
 }
 
 /// The bytes that lie in both ranges.
@@ -156,6 +168,16 @@ mod tests {
         assembly.arrive(ONE, &range(0, 40));
         assembly.give_back(&range(0, 100));
         assert_eq!(assembly.next_request(u32::MAX), Some(range(40, 60)));
+    }
+
+    #[test]
+    fn what_comes_after_it_was_given_back_is_not_asked_again() {
+        let mut assembly = Assembly::new(PIECE, 100, None);
+        assembly.next_request(u32::MAX);
+        assembly.give_back(&range(0, 100));
+        assert!(assembly.takes_late(ONE) && assembly.arrive(ONE, &range(0, 70)));
+        assert_eq!(assembly.next_request(u32::MAX), Some(range(70, 30)));
+        assert!(!Assembly::new(PIECE, 100, Some(PeerId(2))).takes_late(ONE));
     }
 
     #[test]

@@ -233,6 +233,11 @@ impl Download {
         if self.ready_to_verify(block.piece) { Kept::Whole } else { Kept::Yes }
     }
 
+    /// Whether a block of this piece may be used that comes after its request was taken back.
+    pub fn takes_late(&self, from: PeerId, piece: PieceIndex) -> bool {
+        self.begun.get(&piece).is_some_and(|assembly| assembly.takes_late(from))
+    }
+
     /// Whether a range that two providers were asked for has come from one of them.
     pub fn is_superfluous(&self, range: &BlockRange) -> bool {
         match self.begun.get(&range.piece) {

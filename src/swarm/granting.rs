@@ -200,7 +200,7 @@ impl Granting {
             exhausted: false,
         });
         // Twice what the leech asks for ahead, so that it never waits for a grant.
-        let window = 2 * RequestPipeline::depth_bytes(remote.sent.bytes_per_second(now), false);
+        let window = 2 * RequestPipeline::depth_bytes(remote.sent.bytes_per_second(now));
         let least = u64::from(layout.piece_length()) * 2;
         let has_enough = granted.pieces.count() > 0 && granted.bytes >= window.max(least);
         if granted.exhausted || has_enough {

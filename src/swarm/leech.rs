@@ -2,7 +2,7 @@
 
 use super::download::Kept;
 use super::remote_peer::RemotePeer;
-use super::request_pipeline::{Arrival, RequestPipeline};
+use super::request_pipeline::{Arrival, PLAYING_RANGE_BYTES};
 use super::{
     BlockRange, Failure, Output, PathKind, PeerId, PeerMessage, PieceIndex, PieceRecord, Reason,
     Swarm, Timestamp, Topology,
@@ -140,11 +140,11 @@ impl Swarm {
         if self.paused || self.complete {
             return;
         }
-        let most = self.download_cap.most_at_once();
+        let usual = if download.is_hurried() { PLAYING_RANGE_BYTES } else { u32::MAX };
+        let most = self.download_cap.most_at_once().min(usual);
         let scattered = self.topology == Some(Topology::Swarm);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
-            let rate = remote.received.bytes_per_second(now);
-            let depth = RequestPipeline::depth_bytes(rate, download.is_hurried());
+            let depth = remote.depth_bytes(now, download.is_hurried());
             if remote.pipeline.bytes() + REFILL_BYTES.min(depth / 4) > depth {
                 continue;
             }
@@ -189,6 +189,8 @@ impl Swarm {
             return;
         };
         match remote.pipeline.arrive(&block) {
+            // It was on its way when it was taken back, and is as good as any.
+            Arrival::Late if download.takes_late(peer, block.piece) => {}
             Arrival::Late => return,
             Arrival::Unrequested => {
                 self.drop_link(now, peer, Reason::Misbehaved);

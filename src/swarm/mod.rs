@@ -17,7 +17,7 @@
 //! | `playback` | what a player needs next |
 //! | `provider` | serving: whom, requests of others, files that vanish |
 //! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
-//! | `upload`, `granting`, `slots` | the state of serving |
+//! | `upload`, `read_ahead`, `granting`, `slots` | the state of serving |
 //! | `cap` | the rates that the person allows |
 //! | `status` | what the page may know |
 
@@ -39,6 +39,7 @@ pub mod negotiation;
 mod piece_picker;
 mod playback;
 mod provider;
+mod read_ahead;
 mod remote_peer;
 mod request_pipeline;
 mod slots;

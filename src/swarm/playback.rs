@@ -25,7 +25,8 @@ impl Swarm {
             |remote: &RemotePeer| remote.serves() && (remote.owner || remote.have.contains(first));
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| could(remote)) {
             remote.last_block = now;
-            let ranges = remote.pipeline.cancel_where(|range| !download.is_urgent(range.piece));
+            // All of it is needed later, if at all; what is on its way is kept when it comes.
+            let ranges = remote.pipeline.cancel_where(|range| range.piece != first);
             if !ranges.is_empty() {
                 taken.push((*peer, ranges));
             }

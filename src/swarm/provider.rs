@@ -1,5 +1,6 @@
 //! Serving: what others ask for, and files that vanish.
 
+use super::read_ahead;
 use super::remote_peer::RemotePeer;
 use super::{
     BlockRange, Output, PeerId, PeerMessage, PieceIndex, Reason, Swarm, Timestamp, Topology,
@@ -131,6 +132,7 @@ impl Swarm {
         // What the owner cannot read any more a recipient may well have kept.
         let reads = self.download.is_none();
         let grants = self.download.is_none() && self.topology == Some(Topology::Swarm);
+        let mut ordered = None;
         for range in ranges {
             match self.layout.locate(range.piece) {
                 Some((file, _)) if reads && self.gone_files.contains(&(file as u32)) => {}
@@ -139,9 +141,16 @@ impl Swarm {
                     if grants && !remote.have.contains(range.piece) {
                         self.granting.asked(now, &self.layout, peer, range.piece);
                     }
+                    if remote.read_ahead.asked(range.piece) {
+                        ordered = Some(range.piece);
+                    }
                     remote.queue.push_back(range);
                 }
             }
+        }
+        if let Some(piece) = ordered {
+            let expected = read_ahead::behind(&self.layout, &self.have, remote, piece);
+            remote.read_ahead.expect(expected);
         }
     }
 

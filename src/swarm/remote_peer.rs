@@ -7,6 +7,7 @@ use litemap::LiteMap;
 
 use super::bitfield::Bitfield;
 use super::lane::Lane;
+use super::read_ahead::ReadAhead;
 use super::request_pipeline::RequestPipeline;
 use super::steering::Steering;
 use super::throughput::Throughput;
@@ -87,6 +88,8 @@ pub struct RemotePeer {
     pub choking: bool,
     /// What it asked for, oldest first.
     pub queue: VecDeque<BlockRange>,
+    /// What it will ask for.
+    pub read_ahead: ReadAhead,
     /// Pieces whose record it was sent.
     pub records_sent: Bitfield,
 }
@@ -126,6 +129,7 @@ impl RemotePeer {
             sent: Throughput::default(),
             choking: true,
             queue: VecDeque::new(),
+            read_ahead: ReadAhead::default(),
             records_sent: Bitfield::none(pieces),
         }
     }
@@ -138,6 +142,15 @@ impl RemotePeer {
     /// It can be asked for pieces now.
     pub fn serves(&self) -> bool {
         self.is_greeted() && self.provider && !self.choked && self.path_lost.is_none()
+    }
+
+    /// Bytes that it ought to be asked for ahead, fewer while something is played.
+    pub fn depth_bytes(&self, now: Timestamp, playing: bool) -> u64 {
+        let rate = self.received.bytes_per_second(now);
+        match playing {
+            true => RequestPipeline::playing_depth_bytes(rate, self.steering.shortest()),
+            false => RequestPipeline::depth_bytes(rate),
+        }
     }
 
     /// Whether it lacks a piece that it wants.

@@ -13,9 +13,14 @@ const MIN_DEPTH_BYTES: u64 = 1 << 20;
 const MAX_DEPTH_BYTES: u64 = 24 << 20;
 /// Time that the pipeline covers: round trip and half a second.
 const COVERED: Duration = Duration::from_millis(750);
-/// The same two while something is played: what is under way when the play head jumps comes before what it jumps to.
-const MIN_PLAYING_BYTES: u64 = 384 << 10;
-const COVERED_PLAYING: Duration = Duration::from_millis(300);
+/// The same two while something is played, besides the round trip: what is under way when the play head jumps comes
+/// before what it jumps to, and more than the queue of a slow line holds would be lost in it, and wait for a timer of SCTP.
+const MIN_PLAYING_BYTES: u64 = 128 << 10;
+const COVERED_PLAYING: Duration = Duration::from_millis(80);
+/// The round trip of a path that is not measured yet.
+const USUAL_ROUND_TRIP: Duration = Duration::from_millis(20);
+/// Bytes asked for at a time then.
+pub const PLAYING_RANGE_BYTES: u32 = 64 << 10;
 /// Ranges taken back that are remembered, because their blocks may be on their way.
 const MAX_CANCELLED: usize = 4096;
 
@@ -41,14 +46,16 @@ pub struct RequestPipeline {
 }
 
 impl RequestPipeline {
-    /// Bytes that ought to be in flight at this rate, fewer while something is played.
-    pub fn depth_bytes(bytes_per_second: u64, playing: bool) -> u64 {
-        let (time, least) = match playing {
-            true => (COVERED_PLAYING, MIN_PLAYING_BYTES),
-            false => (COVERED, MIN_DEPTH_BYTES),
-        };
-        let covered = bytes_per_second.saturating_mul(time.as_millis() as u64) / 1000;
-        covered.clamp(least, MAX_DEPTH_BYTES)
+    /// Bytes that ought to be in flight at this rate.
+    pub fn depth_bytes(bytes_per_second: u64) -> u64 {
+        covered(bytes_per_second, COVERED).clamp(MIN_DEPTH_BYTES, MAX_DEPTH_BYTES)
+    }
+
+    /// Bytes that ought to be in flight at this rate while something is played, over a path of this round trip.
+    pub fn playing_depth_bytes(bytes_per_second: u64, round_trip: Option<Duration>) -> u64 {
+        // Half as much again, so that the rate can rise.
+        let time = round_trip.unwrap_or(USUAL_ROUND_TRIP) * 3 / 2 + COVERED_PLAYING;
+        covered(bytes_per_second, time).clamp(MIN_PLAYING_BYTES, MAX_DEPTH_BYTES)
     }
 
     /// Bytes in flight.
@@ -171,6 +178,11 @@ fn take_out_of(
     outside
 }
 
+/// Bytes at this rate in this time.
+fn covered(bytes_per_second: u64, time: Duration) -> u64 {
+    bytes_per_second.saturating_mul(time.as_millis() as u64) / 1000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,10 +262,20 @@ mod tests {
 
     #[test]
     fn the_depth_follows_the_rate_within_bounds() {
-        assert_eq!(RequestPipeline::depth_bytes(0, false), 1 << 20);
-        assert_eq!(RequestPipeline::depth_bytes(8_000_000, false), 6_000_000);
-        assert_eq!(RequestPipeline::depth_bytes(u64::MAX, false), 24 << 20);
-        // 10 Mbit/s: a third of a second, of which half is one piece.
-        assert_eq!(RequestPipeline::depth_bytes(1_250_000, true), 384 << 10);
+        assert_eq!(RequestPipeline::depth_bytes(0), 1 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(8_000_000), 6_000_000);
+        assert_eq!(RequestPipeline::depth_bytes(u64::MAX), 24 << 20);
+    }
+
+    #[test]
+    fn a_player_has_little_under_way_and_still_fills_a_long_line() {
+        let depth = RequestPipeline::playing_depth_bytes;
+        let millis = |millis| Some(Duration::from_millis(millis));
+        // 10 Mbit/s nearby: a ninth of a second.
+        assert_eq!(depth(1_250_000, millis(20)), 137_500);
+        assert_eq!(depth(1_250_000, None), 137_500);
+        // 80 Mbit/s, far away: more than the round trip.
+        assert_eq!(depth(10_000_000, millis(200)), 3_800_000);
+        assert_eq!((depth(0, None), depth(u64::MAX, None)), (128 << 10, 24 << 20));
     }
 }

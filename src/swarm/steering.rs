@@ -96,6 +96,11 @@ impl Steering {
         self.queues = if queue { self.queues + 1 } else { 0 };
     }
 
+    /// The shortest round trip that was measured: the path's length, without what waits in it.
+    pub fn shortest(&self) -> Option<Duration> {
+        self.shortest
+    }
+
     /// Looks at the lanes.
     pub fn look(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
         if view.open > view.allowed {

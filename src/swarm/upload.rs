@@ -137,10 +137,14 @@ impl Upload {
     fn read_ahead(
         &mut self,
         layout: &Layout,
-        peers: &LiteMap<PeerId, RemotePeer>,
+        peers: &mut LiteMap<PeerId, RemotePeer>,
         outputs: &mut impl Extend<Output>,
     ) {
         let length_of = |piece| layout.length_of(piece);
+        let mut expected = Vec::new();
+        for (_, remote) in peers.iter_mut() {
+            expected.extend(remote.read_ahead.take_expected());
+        }
         let mut needed: Vec<PieceIndex> = peers
             .values()
             .filter(|remote| !remote.choking)
@@ -158,13 +162,30 @@ impl Upload {
                 // Goes on when another leech is done with what is in memory.
                 return;
             }
-            self.loaded_bytes += length;
-            self.loaded.insert(*piece, Loaded { record: None, used: self.clock });
-            outputs.extend([Output::LoadPiece { piece: *piece }]);
+            self.load(*piece, length, outputs);
+        }
+        // None of these takes the place of another, or of what was asked for.
+        needed.extend(&expected);
+        for piece in expected {
+            let length = u64::from(layout.length_of(piece));
+            if self.loaded.contains_key(&piece) {
+                continue;
+            }
+            self.make_room(layout, length, &needed, outputs);
+            if self.loaded_bytes + length > CACHE_BYTES {
+                break;
+            }
+            self.load(piece, length, outputs);
         }
         if peers.is_empty() {
             self.make_room(layout, MAX_LOADED_BYTES, &needed, outputs);
         }
+    }
+
+    fn load(&mut self, piece: PieceIndex, length: u64, outputs: &mut impl Extend<Output>) {
+        self.loaded_bytes += length;
+        self.loaded.insert(piece, Loaded { record: None, used: self.clock });
+        outputs.extend([Output::LoadPiece { piece }]);
     }
 
     /// Drops pieces that nobody needs now, those unused for longest first, until `length` more fit the cache.

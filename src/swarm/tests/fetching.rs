@@ -91,17 +91,19 @@ fn a_pause_takes_requests_back_and_asks_nothing_until_it_ends() {
     let rest = range(0, 65_536, PIECE - 65_536);
     let cancel = PeerMessage::Cancel(vec![rest]);
     assert!(script.news().contains(&Output::SendControl { peer: OTHER, message: cancel }));
-    // Blocks that were on their way are neither kept nor held against anyone.
+    // Blocks that were on their way are kept, and not held against anyone.
     script.input(Input::BlockReceived { peer: OTHER, block: Some(range(0, 65_536, 65_536)) });
+    assert_eq!(script.news(), [Output::KeepBlock { block: range(0, 65_536, 65_536) }]);
     script.wait(seconds(600));
     script.gets(&PeerMessage::Have(PieceIndex(0)));
     let news = script.news();
     assert!(news.iter().all(|output| !matches!(output, Output::SendControl { .. })));
     script.input(Input::Paused(false));
-    assert_eq!(script.requested(), [rest]);
-    // The same block once more, and a third time.
-    script.arrive(range(0, 65_536, 65_536));
-    assert_eq!(script.news(), [Output::KeepBlock { block: range(0, 65_536, 65_536) }]);
+    let left = range(0, 131_072, PIECE - 131_072);
+    assert_eq!(script.requested(), [left]);
+    script.arrive(range(0, 131_072, 65_536));
+    assert_eq!(script.news(), [Output::KeepBlock { block: range(0, 131_072, 65_536) }]);
+    // The same block once more.
     script.arrive(range(0, 65_536, 65_536));
     assert_eq!(script.news()[0], dropped(Reason::Misbehaved));
 }

@@ -82,6 +82,72 @@ fn a_piece_is_read_once_and_its_record_goes_before_its_first_block() {
     assert_eq!(blocks(&script.news()), [range(0, 0, 10)]);
 }
 
+/// Everything that is read, asked for or not.
+fn reads(script: &mut Script) -> Vec<u32> {
+    let load = |output: &Output| match output {
+        Output::LoadPiece { piece } => Some(piece.0),
+        _ => None,
+    };
+    script.news().iter().filter_map(load).collect()
+}
+
+#[test]
+fn what_follows_is_read_before_it_is_asked_for() {
+    let mut script = asked(&[20 * u64::from(PIECE)], &[range(5, 0, PIECE / 4)]);
+    assert_eq!(reads(&mut script), [5], "one piece is no order");
+    script.gets(&PeerMessage::Request(vec![range(5, PIECE / 4, PIECE / 4)]));
+    script.gets(&PeerMessage::Have(PieceIndex(8)));
+    script.gets(&PeerMessage::Request(vec![range(6, 0, PIECE / 4)]));
+    assert_eq!(reads(&mut script), [6, 7, 9, 10], "but not what it has");
+    script.input(loaded(5));
+    script.input(loaded(6));
+    script.gets(&PeerMessage::Request(vec![range(7, 0, PIECE / 4)]));
+    assert_eq!(reads(&mut script), [11]);
+    for piece in [2, 18, 14] {
+        script.gets(&PeerMessage::Request(vec![range(piece, 0, PIECE / 4)]));
+        assert_eq!(reads(&mut script), [piece], "jumps are no order");
+    }
+    script.gets(&PeerMessage::Request(vec![range(19, 0, PIECE / 4)]));
+    assert_eq!(reads(&mut script), [19], "nothing lies behind the end");
+}
+
+#[test]
+fn nothing_is_read_ahead_in_other_files_or_for_whoever_asks_for_much() {
+    let many = [u64::from(PIECE); 8];
+    let mut script = asked(&many, &[range(0, 0, 9), range(1, 0, 9)]);
+    assert_eq!(reads(&mut script), [0, 1]);
+    let ranges: Vec<_> = (0..4).map(|piece| range(piece, 0, PIECE)).collect();
+    let mut script = asked(&[20 * u64::from(PIECE)], &ranges);
+    assert_eq!(reads(&mut script), [0, 1, 2, 3]);
+}
+
+/// Someone who asks for a byte here and there has more read than is asked for, but no more than once again for each pair,
+/// and never more than is kept for others anyway.
+#[test]
+fn reading_ahead_is_bounded_by_what_is_asked_for_and_by_the_memory() {
+    let pieces = 2000;
+    let mut script = asked(&[u64::from(pieces) * u64::from(PIECE)], &[range(0, 0, 1)]);
+    let (mut read, mut in_memory, mut most) = (0, 0_u64, 0_u64);
+    for first in (0..pieces - 10).step_by(10) {
+        script.gets(&PeerMessage::Request(vec![range(first, 0, 1), range(first + 1, 0, 1)]));
+        for output in script.news() {
+            match output {
+                Output::LoadPiece { piece } => {
+                    read += 1;
+                    in_memory += 1;
+                    script.input(loaded(piece.0));
+                }
+                Output::UnloadPiece { .. } => in_memory -= 1,
+                _ => {}
+            }
+        }
+        most = most.max(in_memory);
+        script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: 0 });
+    }
+    assert!(read <= 3 * 2 * pieces / 10, "{read}");
+    assert!(most * u64::from(PIECE) <= 64 << 20, "{most}");
+}
+
 #[test]
 fn sending_stops_at_the_high_water_mark_and_goes_on_when_drained() {
     let ranges: Vec<_> = (0..24).map(|piece| range(piece, 0, PIECE)).collect();
