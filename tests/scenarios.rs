@@ -214,6 +214,28 @@ fn a_sender_that_reads_slowly_keeps_up_with_a_listener() {
     assert_at_most(&report, "time over that without a listener", with / without, 1.5);
 }
 
+/// What is asked for and taken back, again and again, is asked for in the end, also where an owner grants.
+#[test]
+fn whoever_jumps_to_and_fro_gets_everything() {
+    for (topology, rng_seed) in [(Topology::Swarm, 1), (Topology::Swarm, 3), (Topology::Direct, 1)]
+    {
+        let reading = Duration::from_millis(100);
+        let latency = Duration::from_millis(rng_seed);
+        let quick = PeerSetting { up: 12_500_000, latency, ..PeerSetting::default() };
+        let owner = PeerSetting { reading, ..quick.clone() };
+        let mut world = World::new(Setting { size: 26 * MIB, topology, rng_seed, owner });
+        let one = world.recipient(quick, Duration::from_secs(1));
+        for jump in 0..25 {
+            let at = Duration::from_millis(1000 + 130 * jump);
+            world.act_at(at, Action::Listen(one, 88_200, (11 * jump + 3) % 26 * MIB));
+        }
+        world.run_for(Duration::from_secs(30));
+        let report = world.report("listener");
+        assert_sound(&report);
+        assert_eq!(report.complete, 1, "{topology:?} {report}");
+    }
+}
+
 /// Eight at once, one of whom listens: what it needs soon comes first, and nobody else waits much longer for that.
 #[test]
 fn a_listener_among_others_hears_no_silence_and_costs_them_little() {

@@ -91,17 +91,26 @@ impl Granting {
         }
     }
 
-    /// A leech that plays asks for a piece before it is granted: that is as if it had been.
-    pub fn asked(&mut self, now: Timestamp, layout: &Layout, peer: PeerId, piece: PieceIndex) {
-        let Some(granted) = self.granted.get_mut(&peer) else { return };
+    /// A leech that plays asks for a piece before it is granted: that is as if it had been. Tells whether it is granted
+    /// only now; then the leech has to hear of it, because it may take its request back and ask again later.
+    pub fn asked(
+        &mut self,
+        now: Timestamp,
+        layout: &Layout,
+        peer: PeerId,
+        piece: PieceIndex,
+    ) -> bool {
+        let Some(granted) = self.granted.get_mut(&peer) else { return false };
         if granted.pieces.count() == 0 {
             granted.moved = now;
         }
-        if granted.pieces.insert(piece) {
+        let news = granted.pieces.insert(piece);
+        if news {
             granted.bytes += u64::from(layout.length_of(piece));
             self.sent.insert(piece);
             self.outstanding.add(piece);
         }
+        news
     }
 
     /// A leech tells what it wants: what else it was granted goes to others.

@@ -138,8 +138,12 @@ impl Swarm {
                 Some((file, _)) if reads && self.gone_files.contains(&(file as u32)) => {}
                 _ if !self.have.contains(range.piece) => {}
                 _ => {
-                    if grants && !remote.have.contains(range.piece) {
-                        self.granting.asked(now, &self.layout, peer, range.piece);
+                    if grants
+                        && !remote.have.contains(range.piece)
+                        && self.granting.asked(now, &self.layout, peer, range.piece)
+                    {
+                        let message = PeerMessage::Have(range.piece);
+                        self.outputs.push_back(Output::SendControl { peer, message });
                     }
                     if remote.read_ahead.asked(range.piece) {
                         ordered = Some(range.piece);
