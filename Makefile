@@ -35,8 +35,9 @@ bench-sim: cargo ## every topology on virtual links, and docs/seed_pool.svg; ARG
 bench-swarm: cargo ## swarm against direct in real browsers, the owner's upload capped; needs network namespaces
 	@cargo xtask bench seed_pool
 
-bench-play: cargo ## from Play to sound on a line of 10 Mbit/s, beside WebTorrent; needs network namespaces
+bench-play: cargo ## from Play to sound on a line of 10 Mbit/s, beside WebTorrent, and 30 listeners; needs network namespaces
 	@cargo xtask bench play
+	@cargo xtask bench live
 
 bench-wan: cargo ## our lanes against one connection by round trip and loss, and docs/wan.md; needs network namespaces
 	@cargo xtask bench wan

@@ -63,6 +63,27 @@ for (const colorScheme of ["light", "dark"] as const) {
       await expectAccessible(one.page, "a picture is shown");
     });
 
+    test("axe finds nothing while people listen live and together", async ({ folder, visitor, recipient }) => {
+      const song = await makeMedia(folder, "a song.mp3", 60);
+      const owner = await visitor({ context });
+      await owner.chooseFiles.setInputFiles(song.path);
+      const link = await owner.share();
+      const one = await recipient(link, { context });
+      await one.listenLive.click();
+      await expect(one.live).toContainText("plays nothing now");
+      await expectAccessible(one.page, "waiting for the sender");
+      await owner.playLive.getByRole("button", { name: "Play live" }).click();
+      await expect(one.live).toContainText("Live: ");
+      await expectAccessible(one.page, "listening live");
+      await expectAccessible(owner.page, "playing live");
+      const [lead, follow] = [await recipient(link, { context }), await recipient(link, { context })];
+      for (const each of [lead, follow]) await each.page.getByRole("button", { name: "Listen together" }).click();
+      await lead.play();
+      await expect(follow.together).toContainText("You follow");
+      await expectAccessible(lead.page, "leading");
+      await expectAccessible(follow.page, "following");
+    });
+
     test("axe finds nothing on the recipient's way", async ({ folder, owner, recipient, allowErrors }) => {
       allowErrors(/status of 403/);
       const files = await makeFiles(folder, { "a.bin": 60_000_000, "b.txt": 5 });

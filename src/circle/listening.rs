@@ -65,11 +65,11 @@ impl Listening {
             {
                 common.signal(peer, CircleSignal::Candidate { attempt, candidate, sdp_mid });
             }
-            Input::Connected { peer, attempt } if attempt == self.attempt => {
-                if self.peer() == Some(peer) {
-                    self.failures = 0;
-                    self.link = Link::Open { host: peer };
-                }
+            Input::Connected { peer, attempt }
+                if attempt == self.attempt && self.peer() == Some(peer) =>
+            {
+                self.failures = 0;
+                self.link = Link::Open { host: peer };
             }
             Input::ConnectionClosed { attempt, .. } if attempt == self.attempt => {
                 self.lost(now, common);

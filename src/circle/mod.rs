@@ -42,7 +42,7 @@ use together::Together;
 enum State {
     Broadcast(Broadcast),
     Listen(Listening),
-    Together(Together),
+    Together(Box<Together>),
 }
 
 /// What every part knows and uses.
@@ -80,7 +80,7 @@ impl Circle {
         let state = match part {
             Part::Broadcast { .. } => State::Broadcast(Broadcast::default()),
             Part::Listen => State::Listen(Listening::default()),
-            Part::Together => State::Together(Together::default()),
+            Part::Together => State::Together(Box::default()),
         };
         Self {
             part,

@@ -34,7 +34,7 @@ const FAR: i64 = 400_000;
 /// tell their place in leaps.
 const STEADY: i64 = 80_000;
 /// Microseconds off that are let be.
-const NEAR: i64 = 12_000;
+const NEAR: i64 = 20_000;
 /// Time in which a seek or a new file comes to play.
 const SETTLING: Duration = Duration::from_millis(900);
 /// Time for a new file to be opened, from when on it is tried again.
@@ -44,10 +44,10 @@ const MAX_SEEKS: u32 = 3;
 /// Most that a seek aims ahead, in microseconds.
 const MAX_LEAD: i64 = 1_500_000;
 /// Time in which the rate makes good what is off, and the most that it does, in thousandths.
-const CATCH_UP: i64 = 2_000_000;
-const MAX_DEVIATION: i64 = 80;
-/// Thousandths by which a rate must differ to be set anew.
-const RATE_STEP: u16 = 4;
+const CATCH_UP: i64 = 1_500_000;
+const MAX_DEVIATION: i64 = 120;
+/// Thousandths between two rates: some players stop for a moment at every change.
+const RATE_STEP: i64 = 20;
 
 /// What a page that listens together keeps.
 #[derive(Debug, Default)]
@@ -268,7 +268,10 @@ impl Together {
         }
         let deviation = match off.abs() <= NEAR {
             true => 0,
-            false => (off * 1000 / CATCH_UP).clamp(-MAX_DEVIATION, MAX_DEVIATION),
+            false => {
+                let wanted = (off * 1000 / CATCH_UP).clamp(-MAX_DEVIATION, MAX_DEVIATION);
+                (wanted + wanted.signum() * RATE_STEP / 2) / RATE_STEP * RATE_STEP
+            }
         };
         self.set_rate(common, u16::try_from(1000 - deviation).unwrap_or(1000));
     }
@@ -298,11 +301,8 @@ impl Together {
     fn set_rate(&mut self, common: &mut Common, rate: u16) {
         let speed = self.playback.map_or(100, |playback| playback.speed);
         let rate = u16::try_from(u32::from(rate) * u32::from(speed) / 100).unwrap_or(1000);
-        if self.rate.is_none_or(|last| last.abs_diff(rate) >= RATE_STEP) || rate % 250 == 0 {
-            if self.rate != Some(rate) {
-                steer_to(common, Steering::Rate(rate));
-            }
-            self.rate = Some(rate);
+        if self.rate.replace(rate) != Some(rate) {
+            steer_to(common, Steering::Rate(rate));
         }
     }
 

@@ -68,7 +68,7 @@ fn tracks_of(stream: &MediaStream) -> Tracks {
             let live = track.ready_state() == MediaStreamTrackState::Live;
             (live && track.kind() == kind).then_some(track)
         });
-        live.last()
+        live.reduce(|_, later| later)
     };
     let audio = last("audio");
     if let Some(track) = &audio {

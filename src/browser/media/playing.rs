@@ -53,10 +53,10 @@ impl Inner {
                 }
                 let bytes = self.current().map_or(0, |track| track.bytes);
                 let duration = element.duration();
-                if duration > 0.0 {
-                    if let Some(answers) = &self.answers {
-                        answers.set_rate((bytes as f64 / duration) as u64);
-                    }
+                if duration > 0.0
+                    && let Some(answers) = &self.answers
+                {
+                    answers.set_rate((bytes as f64 / duration) as u64);
                 }
             }
             "ended" => {
