@@ -93,7 +93,7 @@ test("whoever comes late hears the present moment, mutes, and sees who else list
   await expect(first.live.getByRole("list", { name: "Listeners" }).getByRole("listitem")).toHaveText([
     "The sender",
     "You",
-    "Listener 2",
+    "Listener 1",
   ]);
 
   await late.live.getByRole("button", { name: "Mute" }).click();

@@ -261,6 +261,9 @@ impl Inner {
         let driver = SwarmDriver::new(Swarm::new(config), access, content, move |swarm, now| {
             let Some(inner) = weak.upgrade() else { return };
             let (status, failure) = (swarm.sharing_status(now), swarm.failure());
+            if failure.is_some() {
+                drop(inner.broadcast.take());
+            }
             inner.change(|view| {
                 view.status = status;
                 view.ended = view.ended.take().or_else(|| failure.map(ended_sentence));

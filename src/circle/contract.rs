@@ -215,6 +215,8 @@ pub struct CircleStatus {
     pub hosts: bool,
     /// This page's name.
     pub me: Option<PeerId>,
+    /// Who plays for all, if anyone does.
+    pub host: Option<PeerId>,
     /// Everyone that has a place, the host first.
     pub present: Vec<PeerId>,
     /// How many stand in line for a place.

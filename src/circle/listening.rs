@@ -86,6 +86,10 @@ impl Listening {
                     air.title.truncate(air.title.floor_char_boundary(MAX_TITLE_BYTES));
                     air
                 });
+                if self.peer().is_some_and(|peer| peer != from) {
+                    // The one that was heard has made way.
+                    self.hang_up(common);
+                }
                 self.connect(now, common);
             }
             CircleSignal::Answer { attempt, sdp }
@@ -128,11 +132,15 @@ impl Listening {
     fn connect(&mut self, now: Timestamp, common: &mut Common) {
         let has_seat = common.roster.ahead.is_none();
         if self.air.is_none() || !has_seat {
-            self.disconnect(common);
-            self.link = Link::Idle;
+            self.hang_up(common);
             return;
         }
-        let Some(host) = common.roster.host else { return };
+        let Some(host) = common.roster.host else {
+            if matches!(self.link, Link::Pausing { .. }) {
+                self.link = Link::Idle;
+            }
+            return;
+        };
         let due = match self.link {
             Link::Idle => true,
             Link::Pausing { until } => now >= until,
@@ -172,11 +180,15 @@ impl Listening {
         }
     }
 
-    pub(super) fn forget_others(&mut self, common: &mut Common) {
+    fn hang_up(&mut self, common: &mut Common) {
         self.disconnect(common);
         self.link = Link::Idle;
-        self.air = None;
         self.absent_since = None;
+    }
+
+    pub(super) fn forget_others(&mut self, common: &mut Common) {
+        self.hang_up(common);
+        self.air = None;
     }
 
     pub(super) fn timeout(&self) -> Option<Timestamp> {

@@ -78,7 +78,7 @@ impl Circle {
     /// A page that has not come yet.
     pub fn new(part: Part, rng_seed: u64) -> Self {
         let state = match part {
-            Part::Broadcast { .. } => State::Broadcast(Broadcast::default()),
+            Part::Broadcast { seats } => State::Broadcast(Broadcast::new(seats)),
             Part::Listen => State::Listen(Listening::default()),
             Part::Together => State::Together(Box::default()),
         };
@@ -109,6 +109,9 @@ impl Circle {
             Input::ServerSaid(message) => self.server_said(now, message),
             Input::Left => self.leave(),
             Input::RemovalAsked { peer } => {
+                if let State::Broadcast(part) = &mut self.state {
+                    part.remove(&mut self.common, peer);
+                }
                 self.tell(ClientMessage::Remove { peer });
             }
             Input::Timeout => {
@@ -161,6 +164,7 @@ impl Circle {
             phase,
             hosts: common.hosts(),
             me: common.me,
+            host: common.roster.host,
             present,
             waiting: common.roster.waiting,
             on_air,
@@ -219,6 +223,9 @@ impl Circle {
             self.forget_others();
         }
         self.common.me = Some(welcome.peer_id);
+        if let State::Broadcast(part) = &mut self.state {
+            part.welcomed();
+        }
         let ice = Output::UseIce { servers: welcome.ice_servers, trickle: welcome.trickle_ice };
         self.common.outputs.push_back(ice);
         if let Part::Broadcast { seats } = self.part {
@@ -231,7 +238,7 @@ impl Circle {
         match &mut self.state {
             State::Broadcast(part) => part.forget_others(&mut self.common),
             State::Listen(part) => part.forget_others(&mut self.common),
-            State::Together(part) => part.forget_others(),
+            State::Together(part) => part.forget_others(&mut self.common),
         }
     }
 

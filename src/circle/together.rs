@@ -17,6 +17,9 @@ use crate::protocol::id::PeerId;
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a host says where it is, though nothing changed.
 const TELL_INTERVAL: Duration = Duration::from_secs(5);
+/// Least time between two of these, and what it is for each follower: servers take so many messages a second.
+const NEWS_INTERVAL: Duration = Duration::from_millis(150);
+const NEWS_PER_MEMBER: Duration = Duration::from_millis(25);
 /// How often a follower asks for the clock, and at first.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
 const FIRST_ASK_INTERVAL: Duration = Duration::from_millis(250);
@@ -194,6 +197,12 @@ impl Together {
             _ => true,
         };
         let due = self.told_at.is_none_or(|last| now >= last + TELL_INTERVAL);
+        let members = u32::try_from(common.roster.members.len()).unwrap_or(u32::MAX);
+        let pause = NEWS_INTERVAL.max(NEWS_PER_MEMBER.saturating_mul(members));
+        if self.told_at.is_some_and(|last| now < last + pause) {
+            // The next look tells it.
+            return;
+        }
         if is_news || (due && playback.is_some()) {
             self.told = playback;
             self.told_at = Some(now);
@@ -234,6 +243,9 @@ impl Together {
         }
         if !own.playing {
             if !self.is_settling(now) {
+                if difference(micros(own.position), target).abs() > FAR {
+                    self.seek(now, common, target);
+                }
                 self.settling = Some(now + SETTLING);
                 steer_to(common, Steering::Play);
             }
@@ -312,7 +324,9 @@ impl Together {
     }
 
     fn stop_following(&mut self, common: &mut Common) {
-        let speed = self.playback.take().map_or(100, |playback| playback.speed);
+        self.playback = None;
+        // At the speed that its own person set.
+        let speed = self.own.map_or(100, |own| own.speed);
         if self.rate.take().is_some_and(|rate| rate != speed * 10) {
             steer_to(common, Steering::Rate(speed * 10));
         }
@@ -321,7 +335,8 @@ impl Together {
         self.seeks = 0;
     }
 
-    pub(super) fn forget_others(&mut self) {
+    pub(super) fn forget_others(&mut self, common: &mut Common) {
+        self.stop_following(common);
         let own = self.own;
         *self = Self { own, ..Self::default() };
     }
@@ -350,10 +365,13 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// No two places of a file are further apart, and nothing overflows that far.
+const FURTHEST: i128 = 1 << 50;
+
 /// One place less another, in microseconds.
 fn difference(one: u64, other: u64) -> i64 {
     let difference = i128::from(one) - i128::from(other);
-    i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN + 1 } else { i64::MAX })
+    difference.clamp(-FURTHEST, FURTHEST) as i64
 }
 
 /// Where a host is at a moment of its clock, by what it said.

@@ -3,12 +3,9 @@
 use leptos::prelude::*;
 
 use super::format;
-use super::later::{later, slot, text};
+use super::later::{later, slot, text, watch};
 use crate::circle::CircleStatus;
 use crate::protocol::id::PeerId;
-
-/// Members that are listed one by one.
-const LISTED: usize = 12;
 
 /// "2 others".
 pub fn others(count: usize) -> String {
@@ -23,64 +20,83 @@ pub fn companions(status: &CircleStatus) -> usize {
     status.present.iter().filter(|peer| Some(**peer) != status.me).count()
 }
 
-/// Those who have a place: this page as "You", whoever leads as such, others by number, which nobody keeps from
+/// How many listen besides this page, the one that plays not counted.
+pub fn listeners(status: &CircleStatus) -> usize {
+    let listens = |peer: &&PeerId| Some(**peer) != status.me && Some(**peer) != status.host;
+    status.present.iter().filter(listens).count()
+}
+
+/// Those who have a place: this page as "You", whoever plays as "The sender", others by number, which nobody keeps from
 /// elsewhere.
 #[component]
 pub fn Company(
-    /// The list's name.
-    label: &'static str,
     /// Who is in it.
     status: Signal<CircleStatus>,
-    /// What one that does not lead is called.
-    member: &'static str,
-    /// What one that leads is called.
-    host: &'static str,
     /// Sends one away, where this page may.
     #[prop(optional)]
     remove: Option<Callback<PeerId>>,
 ) -> impl IntoView {
-    let present =
-        Memo::new(move |_| status.with(|status| (status.present.clone(), status.me, status.hosts)));
-    let rows = move || {
-        let (present, me, hosts) = present.get();
-        let listed = present.into_iter().enumerate().take(LISTED).map(move |(place, peer)| {
-            let name = match place {
-                _ if Some(peer) == me => "You".to_owned(),
-                0 => host.to_owned(),
-                place => format!("{member} {place}"),
-            };
-            let away = remove.filter(|_| hosts && Some(peer) != me);
-            let id = format!("member-{}", peer.0);
-            view! {
-                <li class="member">
-                    <span id=id.clone()>{name}</span>
-                    {away
-                        .map(|remove| {
-                            view! {
-                                <button
-                                    type="button"
-                                    class="button quiet"
-                                    aria-describedby=id
-                                    on:click=move |_| remove.run(peer)
-                                >
-                                    "Remove"
-                                </button>
-                            }
-                        })}
-                </li>
-            }
-        });
-        listed.collect_view()
-    };
+    let order = RwSignal::new(Vec::<PeerId>::new());
+    let present = Memo::new(move |_| status.with(|status| status.present.clone()));
+    // Numbers stay with people: one who leaves does not rename the others.
+    watch(move || {
+        let leads = |peer: &PeerId| status.with(|s| s.host == Some(*peer) || s.me == Some(*peer));
+        let known = order.get_untracked();
+        let new = present.get().into_iter().filter(|peer| !known.contains(peer) && !leads(peer));
+        let new: Vec<PeerId> = new.collect();
+        if !new.is_empty() {
+            order.update(|order| order.extend(new));
+        }
+    });
     view! {
-        <ul class="members" role="list" aria-label=label>
-            {slot(move || Some(later(rows)))}
+        <ul class="members" role="list" aria-label="Listeners">
+            <For each=move || present.get() key=|peer| *peer let:peer>
+                <Member status=status order=order peer=peer remove=remove />
+            </For>
         </ul>
-        <p class="hint">
-            {text(move || {
-                let more = present.with(|(present, ..)| present.len().saturating_sub(LISTED));
-                if more > 0 { format!("and {more} more") } else { String::new() }
+    }
+}
+
+#[component]
+fn Member(
+    status: Signal<CircleStatus>,
+    order: RwSignal<Vec<PeerId>>,
+    peer: PeerId,
+    remove: Option<Callback<PeerId>>,
+) -> impl IntoView {
+    let is_me = Memo::new(move |_| status.with(|status| status.me == Some(peer)));
+    let is_host = Memo::new(move |_| status.with(|status| status.host == Some(peer)));
+    let name = move || match (is_me.get(), is_host.get()) {
+        (true, _) => "You".to_owned(),
+        (false, true) => "The sender".to_owned(),
+        (false, false) => {
+            let place = order.with(|order| order.iter().position(|one| *one == peer));
+            format!("Listener {}", place.unwrap_or_default() + 1)
+        }
+    };
+    let id = format!("member-{}", peer.0);
+    let described_by = id.clone();
+    view! {
+        <li class="member">
+            <span id=id>{text(name)}</span>
+            {slot(move || {
+                let remove = remove.filter(|_| !is_me.get())?;
+                let described_by = described_by.clone();
+                Some(
+                    later(move || {
+                        view! {
+                            <button
+                                type="button"
+                                class="button quiet"
+                                aria-describedby=described_by
+                                on:click=move |_| remove.run(peer)
+                            >
+                                "Remove"
+                            </button>
+                        }
+                    }),
+                )
             })}
-        </p>
+        </li>
     }
 }

@@ -1,10 +1,11 @@
 //! The player: what is playing, its controls, and the playlist. A recipient's page has one, and so has a sender's that
 //! plays live.
 
-use leptos::html::{Div, Input};
+use leptos::html::{Div, Input, Section};
 use leptos::prelude::*;
 use leptos::web_sys::{Element, HtmlInputElement};
 
+use super::page;
 use crate::components::later::{later, paragraph, slot, text, watch, when};
 use crate::media::kind::Kind;
 use crate::transfer::{PlayerCommand, PlayerView, Track};
@@ -43,6 +44,17 @@ fn part<T: PartialEq + Send + Sync + 'static>(
 
 #[component]
 fn Open(player: PlayerHandle) -> impl IntoView {
+    let section = NodeRef::<Section>::new();
+    watch(move || {
+        if section.get().is_some() {
+            // After the button that opened it is gone.
+            request_animation_frame(move || {
+                if let Some(section) = section.get_untracked() {
+                    page::focus_if_lost(&section);
+                }
+            });
+        }
+    });
     let stage = NodeRef::<Div>::new();
     watch(move || {
         if let Some(stage) = stage.get() {
@@ -58,7 +70,7 @@ fn Open(player: PlayerHandle) -> impl IntoView {
     let waiting = part(player, |view| view.waiting && view.problem.is_none());
     let many = part(player, |view| view.tracks.len() > 1);
     view! {
-        <section class="player" aria-label="Player">
+        <section class="player" aria-label="Player" tabindex="-1" node_ref=section>
             <div class="player-stage" class:seen=when(move || seen.get()) node_ref=stage></div>
             {slot(move || {
                 let address = artwork.get()?;
@@ -196,7 +208,7 @@ fn Controls(player: PlayerHandle, many: Memo<bool>) -> impl IntoView {
             <button
                 type="button"
                 class="button primary player-toggle"
-                disabled=fixed
+                disabled=when(move || follows.get() && playing.get())
                 on:click=press(PlayerCommand::Toggle)
             >
                 {text(move || if playing.get() { "Pause" } else { "Play" }.to_owned())}

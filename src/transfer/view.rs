@@ -132,6 +132,8 @@ pub struct ReceiveView {
     pub live: LiveView,
     /// While the person listens together with others.
     pub together: Option<CircleStatus>,
+    /// Why that ended, in one or two sentences.
+    pub together_problem: Option<String>,
 }
 
 /// Listening live.

@@ -56,7 +56,8 @@ impl Inner {
         let seconds = self.seek_to.get().unwrap_or_else(|| media.current_time());
         Some(Played {
             file: u32::try_from(track.file).ok()?,
-            playing: !media.paused() || (self.wants.get() && !media.ended()),
+            // Before it has an address it has only the wish.
+            playing: !media.paused() || (self.wants.get() && !media.has_attribute("src")),
             // HAVE_FUTURE_DATA: something to play after this moment.
             waiting: seeks || media.ready_state() < 3,
             position: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
@@ -69,6 +70,8 @@ impl Inner {
         let media = &element.element;
         match steering {
             Steering::Open { .. } => {}
+            // At its end, or broken, it would begin anew, or break again.
+            Steering::Play if media.ended() || self.view.borrow().problem.is_some() => {}
             Steering::Play => {
                 self.wants.set(true);
                 self.load();

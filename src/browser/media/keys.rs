@@ -21,7 +21,8 @@ pub fn command(event: &KeyboardEvent, view: &PlayerView) -> Option<PlayerCommand
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     let key = event.key();
     // These scroll the page from anywhere else.
-    let inside = || target.as_ref().is_some_and(|t| matches!(t.closest(".player"), Ok(Some(_))));
+    let inside =
+        || target.as_ref().is_some_and(|t| matches!(t.closest(".player:not(.live)"), Ok(Some(_))));
     if matches!(key.as_str(), "ArrowUp" | "ArrowDown" | "Home") && !inside() {
         return None;
     }

@@ -191,10 +191,13 @@ impl Inner {
 
     /// What the person asks for, by the page, the keyboard or the lock screen.
     pub(super) fn act(self: &Rc<Self>, command: PlayerCommand) {
-        if self.follows.get() && decides_what_is_played(command) {
+        let Some(element) = self.element.borrow().clone() else { return };
+        // A browser that kept it back plays when the person presses something.
+        let begins = element.element.paused()
+            && matches!(command, PlayerCommand::Play | PlayerCommand::Toggle);
+        if self.follows.get() && decides_what_is_played(command) && !begins {
             return;
         }
-        let Some(element) = self.element.borrow().clone() else { return };
         let media = &element.element;
         match command {
             PlayerCommand::Toggle if media.paused() => self.act(PlayerCommand::Play),

@@ -36,7 +36,14 @@ impl Media {
             }
         }));
         let on_change = inner.on_player_change.clone();
+        let page = Rc::downgrade(inner);
         let player = Player::new(&name, Some(answers.clone()), tracks(rows), move |view| {
+            // One thing sounds at a time, whichever way it was begun.
+            if view.playing
+                && let Some(inner) = page.upgrade()
+            {
+                inner.stop_listening_live();
+            }
             on_change(view);
         });
         Self { answers, player }

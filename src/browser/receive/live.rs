@@ -59,11 +59,12 @@ impl Receive {
     /// Hears what the sender plays, now or as soon as it does. In a click, or browsers stay silent.
     pub fn listen_live(&self) {
         let inner = &self.0;
+        inner.stop_listening_live();
+        inner.leave_together();
         if let Some(media) = &*inner.media.borrow() {
             // One thing sounds at a time.
             media.player.act(PlayerCommand::Pause);
         }
-        inner.leave_together();
         let Some(access) = inner.access() else { return };
         let started = LiveElement::new().and_then(|element| {
             if let Some(place) = &*inner.live.place.borrow() {
@@ -147,10 +148,7 @@ impl Inner {
     }
 
     pub(super) fn stop_listening_live(&self) {
-        let driver = self.live.driver.take();
-        if driver.is_none() {
-            return;
-        }
+        let Some(driver) = self.live.driver.take() else { return };
         drop(driver);
         self.live.element.replace(None);
         self.change(|view| {
@@ -201,7 +199,7 @@ impl Inner {
         let hidden = web_sys::window().and_then(|w| w.document()).is_some_and(|d| d.hidden());
         let room_id = self.room.borrow().as_ref().map(|room| room.link.room_id);
         let weak = Rc::downgrade(self);
-        let asks = !hidden && self.live.driver.borrow().is_none();
+        let asks = !hidden && self.view.borrow().live.circle.is_none();
         spawn_local(async move {
             let offered = match room_id.filter(|_| asks) {
                 Some(room_id) => live_state(&room_id).await,
@@ -225,7 +223,10 @@ async fn live_state(room_id: &RoomId) -> Option<LiveState> {
     let window = web_sys::window()?;
     let asked = window.fetch_with_str(&RoomLinks::new(room_id).self_);
     let answer: Response = JsFuture::from(asked).await.ok()?.dyn_into().ok()?;
+    if matches!(answer.status(), 404 | 410) {
+        return Some(LiveState::Absent);
+    }
     let text = JsFuture::from(answer.text().ok()?).await.ok()?.as_string()?;
-    let room: RoomSummary = serde_json::from_str(&text).ok().filter(|_| answer.ok())?;
+    let room: RoomSummary = serde_json::from_str(&text).ok()?;
     Some(room.live)
 }

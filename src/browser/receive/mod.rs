@@ -246,6 +246,7 @@ impl Inner {
     }
 
     fn cancel(&self) {
+        self.leave_together();
         self.resumes.set(false);
         self.listens.set(false);
         if let Some(media) = &*self.media.borrow() {

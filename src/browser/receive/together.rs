@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::sentences::failure_sentence;
 use super::{Inner, Receive};
 use crate::browser::circle_driver::{CircleDriver, Company};
-use crate::circle::{CircleStatus, Part, Played, Steering};
-use crate::protocol::id::PeerId;
+use crate::circle::{CirclePhase, CircleStatus, Part, Played, Steering};
+use crate::media::kind::Kind;
 
 impl Receive {
     /// Plays along with whoever else does. In a click, or browsers stay silent.
@@ -67,21 +67,32 @@ impl Company for Companions {
         }
         let problem = status.failure.map(failure_sentence);
         inner.change(|view| {
-            view.problem = problem.or_else(|| view.problem.take());
+            view.together_problem = problem;
             view.together = Some(status).filter(|status| status.failure.is_none());
         });
     }
 }
 
-/// Whether somebody else leads.
+/// Whether somebody else leads, and plays something.
 fn follows(status: &CircleStatus) -> bool {
-    let host: Option<&PeerId> = status.present.first();
-    host.is_some() && !status.hosts && status.failure.is_none()
+    let leads = !status.hosts && status.host.is_some() && status.failure.is_none();
+    leads && status.phase != CirclePhase::Quiet
 }
 
 impl Inner {
     /// Opens what the host plays, and fetches the room for that.
     fn open_along(self: &Rc<Self>, file: usize, position: Duration) {
+        let playable = |inner: &Self| {
+            let view = inner.view.borrow();
+            let row = view.files.as_ref().and_then(|files| files.get(file).cloned());
+            row.is_some_and(|row| {
+                matches!(row.kind, Some(Kind::Audio | Kind::Video)) && row.refusal.is_none()
+            })
+        };
+        // A host may name anything.
+        if !playable(self) {
+            return;
+        }
         self.want(file);
         if let Some(media) = &*self.media.borrow() {
             if !self.is_running() {

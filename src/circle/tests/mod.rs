@@ -155,7 +155,12 @@ fn a_listener_that_the_server_lost_keeps_its_connection_for_a_while() {
     script.heard(OTHER, offer(1));
     assert_eq!(script.roster(Some(ME), &[]), []);
     script.wait(Duration::from_secs(10));
-    assert_eq!(script.roster(Some(ME), &[OTHER]), [], "it is back under its name");
+    let on = Output::Signal { to: OTHER, signal: CircleSignal::OnAir(air("a")) };
+    assert_eq!(
+        script.roster(Some(ME), &[OTHER]),
+        [on],
+        "it is back, and may have missed something"
+    );
     script.roster(Some(ME), &[]);
     assert!(script.wait(Duration::from_secs(16)).contains(&Output::Disconnect { peer: OTHER }));
 }
@@ -243,6 +248,69 @@ fn a_restarted_server_interrupts_nothing_but_a_lost_host_ends_it() {
     script.roster(None, &[ME]);
     assert!(script.wait(Duration::from_secs(16)).contains(&Output::Disconnect { peer: OTHER }));
     assert_eq!(script.phase(), CirclePhase::Quiet);
+}
+
+#[test]
+fn a_host_that_was_away_says_again_what_is_on() {
+    let mut script = host();
+    script.input(Input::SocketClosed);
+    script.wait(Duration::from_secs(1));
+    script.input(Input::SocketOpened);
+    script.welcome(true);
+    let on = Output::Signal { to: OTHER, signal: CircleSignal::OnAir(air("a")) };
+    assert_eq!(script.roster(Some(ME), &[OTHER]), std::slice::from_ref(&on));
+    assert!(script.wait(Duration::from_secs(11)).contains(&on), "and now and then besides");
+}
+
+#[test]
+fn a_host_keeps_to_its_own_seats() {
+    let mut script = host();
+    let many: Vec<PeerId> = (2..8).map(PeerId).collect();
+    script.roster(Some(ME), &many);
+    let answered =
+        |outputs: Vec<Output>| outputs.iter().any(|o| matches!(o, Output::Answer { .. }));
+    let taken = many.iter().filter(|peer| answered(script.heard(**peer, offer(1)))).count();
+    assert_eq!(taken, 4);
+    script.roster(Some(ME), &many[1..]);
+    let next = script.heard(many[5], offer(1));
+    assert_eq!(next[0], Output::Disconnect { peer: many[0] }, "whoever is gone makes way");
+    assert!(answered(next));
+}
+
+#[test]
+fn whoever_is_sent_away_is_hung_up_on_at_once() {
+    let mut script = host();
+    script.heard(OTHER, offer(1));
+    let sent = script.input(Input::RemovalAsked { peer: OTHER });
+    assert_eq!(
+        sent,
+        [Output::Disconnect { peer: OTHER }, Output::Tell(ClientMessage::Remove { peer: OTHER })]
+    );
+}
+
+#[test]
+fn an_owner_that_reloaded_is_heard_and_stays_so() {
+    let mut script = listener();
+    script.input(Input::Connected { peer: OTHER, attempt: 1 });
+    script.roster(None, &[ME]);
+    script.wait(Duration::from_secs(2));
+    script.roster(Some(THIRD), &[ME]);
+    let moved = script.heard(THIRD, CircleSignal::OnAir(air("b")));
+    let offer = Output::Offer { peer: THIRD, attempt: 2 };
+    assert_eq!(moved, [Output::Disconnect { peer: OTHER }, offer]);
+    script.input(Input::Connected { peer: THIRD, attempt: 2 });
+    assert_eq!(script.wait(Duration::from_secs(20)), []);
+    assert_eq!(script.phase(), CirclePhase::Hearing);
+}
+
+#[test]
+fn a_listener_whose_owner_is_gone_waits_without_a_timer_that_is_due() {
+    let mut script = listener();
+    script.roster(None, &[ME]);
+    script.input(Input::ConnectionClosed { peer: OTHER, attempt: 1 });
+    script.wait(Duration::from_secs(3));
+    let now = script.now;
+    assert!(script.circle.poll_timeout().is_none_or(|at| at > now));
 }
 
 #[test]

@@ -228,6 +228,44 @@ fn whoever_is_next_leads_on_from_where_it_is() {
 }
 
 #[test]
+fn a_host_that_is_dragged_to_and_fro_does_not_talk_too_much() {
+    let mut pair = Pair::new([0.01, 0.01], 0.1);
+    pair.lead(Steering::Open { file: 0, position: HALF_MINUTE });
+    pair.run(6.0);
+    pair.wire.clear();
+    let (mut said, began) = (0, pair.at);
+    for step in 0..100_u64 {
+        pair.lead(Steering::SeekTo(Duration::from_secs(step)));
+        said += pair.wire.iter().filter(|(.., signal)| is_playback(signal)).count();
+        pair.wire.retain(|(.., signal)| !is_playback(signal));
+        pair.run(0.01);
+    }
+    let seconds = pair.at - began;
+    assert!((said as f64) < 8.0 * seconds, "{said} in {seconds} s");
+    pair.run(6.0);
+    assert!(pair.apart().abs() < 0.05, "and is followed in the end: {}", pair.apart());
+}
+
+fn is_playback(signal: &CircleSignal) -> bool {
+    matches!(signal, CircleSignal::Playback(_))
+}
+
+#[test]
+fn times_out_of_any_file_overflow_nothing() {
+    let mut pair = Pair::new([0.01, 0.01], 0.1);
+    pair.lead(Steering::Open { file: 0, position: HALF_MINUTE });
+    pair.run(3.0);
+    for at in [0, u64::MAX] {
+        let playback = Playback { file: 0, playing: true, position: 0, at, speed: 400 };
+        let signal = CircleSignal::Playback(Some(playback));
+        pair.input(1, Input::SignalReceived { from: PeerId(1), signal });
+        pair.run(1.0);
+    }
+    pair.run(8.0);
+    assert!(pair.apart().abs() < 0.05, "the host's next word counts: {}", pair.apart());
+}
+
+#[test]
 fn nonsense_from_a_host_moves_nobody() {
     let mut pair = Pair::new([0.01, 0.01], 0.1);
     let playback =

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::Download;
 use crate::circle::{CirclePhase, CircleStatus};
-use crate::components::company::{Company, companions, others};
+use crate::components::company::{Company, listeners, others};
 use crate::components::later::{later, paragraph, slot, text, watch, when};
 use crate::protocol::rooms::LiveState;
 use crate::transfer::{LiveView, Receive};
@@ -91,7 +91,7 @@ fn Listening(download: Download) -> impl IntoView {
     };
     let stop = move |_| download.receive.with(Receive::stop_listening_live);
     let hear = move |_| download.receive.with(Receive::hear_live);
-    let company = move || circle.with(|circle| companions(circle).saturating_sub(1));
+    let company = move || circle.with(listeners);
     view! {
         <section class="player live" aria-label="Listening live">
             <div class="player-stage" class:seen=when(move || seen.get()) node_ref=place></div>
@@ -145,7 +145,7 @@ fn Listening(download: Download) -> impl IntoView {
                                 <p class="hint">
                                     {text(move || format!("Listening with you: {}.", others(company())))}
                                 </p>
-                                <Company label="Listeners" status=circle member="Listener" host="The sender" />
+                                <Company status=circle />
                             }
                         })
                     })

@@ -48,6 +48,7 @@ struct Download {
     player: RwSignal<PlayerView>,
     live: RwSignal<LiveView>,
     together: RwSignal<Option<CircleStatus>>,
+    together_problem: RwSignal<Option<String>>,
     in_memory: RwSignal<bool>,
     can_choose_folder: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
@@ -96,6 +97,7 @@ impl Download {
             player: RwSignal::new(PlayerView::default()),
             live: RwSignal::new(LiveView::default()),
             together: RwSignal::new(None),
+            together_problem: RwSignal::new(None),
             in_memory: RwSignal::new(false),
             can_choose_folder: RwSignal::new(false),
             problem: RwSignal::new(None),
@@ -134,6 +136,7 @@ impl Download {
         page::set_if_new(self.notice, view.notice);
         page::set_if_new(self.live, view.live);
         page::set_if_new(self.together, view.together);
+        page::set_if_new(self.together_problem, view.together_problem);
         page::set_if_new(self.status, view.status);
     }
 }
@@ -227,9 +230,10 @@ fn keep_page_in_step(
             other => page::set_title(progress::title(other)),
         }
     });
-    let before = Cell::new(Stage::Ready);
+    let before = Cell::new((Stage::Ready, false, false));
     watch(move || {
-        let now = stage.get();
+        let live = download.live.with(|live| live.circle.is_some());
+        let now = (stage.get(), live, download.together.with(Option::is_some));
         if before.replace(now) != now {
             // After the controls of the last stage are gone.
             request_animation_frame(move || {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::Download;
 use crate::circle::{CirclePhase, CircleStatus};
 use crate::components::company::{companions, others};
-use crate::components::later::{later, slot, text};
+use crate::components::later::{later, paragraph, slot, text};
 use crate::transfer::Receive;
 
 /// The button where there is something to play, and then who leads.
@@ -18,11 +18,16 @@ pub fn Together(download: Download) -> impl IntoView {
         playable(download) && download.live.with(|live| live.circle.is_none())
     });
     let takes_part = Memo::new(move |_| download.together.with(Option::is_some));
-    slot(move || match (takes_part.get(), offered.get()) {
-        (true, _) => Some(later(move || view! { <TakingPart download=download /> })),
-        (false, true) => Some(later(move || view! { <Offer download=download /> })),
-        (false, false) => None,
-    })
+    view! {
+        {slot(move || match (takes_part.get(), offered.get()) {
+            (true, _) => Some(later(move || view! { <TakingPart download=download /> })),
+            (false, true) => Some(later(move || view! { <Offer download=download /> })),
+            (false, false) => None,
+        })}
+        <div aria-live="polite">
+            {slot(move || paragraph("notice problem", download.together_problem.get()))}
+        </div>
+    }
 }
 
 #[component]

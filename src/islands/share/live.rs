@@ -84,13 +84,7 @@ fn Live(handles: Handles, sharing: RwSignal<ShareView>) -> impl IntoView {
                     .then(|| {
                         later(move || {
                             view! {
-                                <Company
-                                    label="Listeners"
-                                    status=circle.into()
-                                    member="Listener"
-                                    host="The sender"
-                                    remove=remove
-                                />
+                                <Company status=circle.into() remove=remove />
                             }
                         })
                     })
