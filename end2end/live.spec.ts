@@ -25,6 +25,9 @@ async function expectHeard(owner: Owner, listener: Recipient): Promise<void> {
   await expect
     .poll(() => listener.page.locator("video").evaluate((element: HTMLVideoElement) => !!element.srcObject))
     .toBe(true);
+  // The element itself plays, and not only what is listened to here.
+  const plays = (element: HTMLVideoElement) => !element.paused && element.readyState >= 2 && element.currentTime > 0;
+  await expect.poll(() => listener.page.locator("video").evaluate(plays)).toBe(true);
   await listenLive(listener.page);
   await expectSameTone(owner, listener);
 }

@@ -1,6 +1,6 @@
 //! Listening live: what the sender plays, as it plays it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use wasm_bindgen::JsCast;
@@ -27,6 +27,9 @@ pub struct Live {
     driver: RefCell<Option<CircleDriver>>,
     element: RefCell<Option<LiveElement>>,
     place: RefCell<Option<Element>>,
+    stream: RefCell<Option<MediaStream>>,
+    /// Whether the element has the picture as well.
+    seen: Cell<bool>,
     asks: RefCell<Option<Timer>>,
 }
 
@@ -119,13 +122,8 @@ struct Listener(Weak<Inner>);
 impl Company for Listener {
     fn hear(&self, stream: Option<MediaStream>) {
         let Some(inner) = self.0.upgrade() else { return };
-        let sounds = stream.is_some();
-        if let Some(element) = &*inner.live.element.borrow() {
-            element.0.set_src_object(stream.as_ref());
-        }
-        if sounds {
-            inner.hear_live();
-        }
+        inner.live.stream.replace(stream);
+        inner.show_live();
     }
 
     fn changed(&self, status: CircleStatus) {
@@ -135,6 +133,9 @@ impl Company for Listener {
                 view.live.problem = problem.or_else(|| view.live.problem.take());
                 view.live.circle = Some(status).filter(|status| status.failure.is_none());
             });
+            if inner.is_seen_live() != inner.live.seen.get() {
+                inner.show_live();
+            }
         }
     }
 }
@@ -151,12 +152,36 @@ impl Inner {
         let Some(driver) = self.live.driver.take() else { return };
         drop(driver);
         self.live.element.replace(None);
+        self.live.stream.replace(None);
         self.change(|view| {
             view.live.circle = None;
             view.live.problem = None;
             view.live.blocked = false;
             (view.live.volume, view.live.muted) = (100, false);
         });
+    }
+
+    fn is_seen_live(&self) -> bool {
+        let view = self.view.borrow();
+        let air = view.live.circle.as_ref().and_then(|circle| circle.on_air.as_ref());
+        air.is_some_and(|air| air.seen)
+    }
+
+    /// Gives the element what comes. Without the picture where there is none: an element that was promised one does not
+    /// begin before it comes.
+    fn show_live(self: &Rc<Self>) {
+        let seen = self.is_seen_live();
+        self.live.seen.set(seen);
+        let stream = self.live.stream.borrow().as_ref().and_then(|stream| match seen {
+            true => Some(Clone::clone(stream)),
+            false => MediaStream::new_with_tracks(&stream.get_audio_tracks()).ok(),
+        });
+        if let Some(element) = &*self.live.element.borrow() {
+            element.0.set_src_object(stream.as_ref());
+        }
+        if stream.is_some() {
+            self.hear_live();
+        }
     }
 
     fn on_live_element(&self, act: impl FnOnce(&HtmlMediaElement)) {
