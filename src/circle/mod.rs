@@ -12,6 +12,7 @@
 //! | `description` | which session descriptions are ours, and how music is asked for |
 
 mod broadcast;
+mod catch_up;
 mod clock_sync;
 mod contract;
 mod description;

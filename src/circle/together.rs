@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use litemap::LiteMap;
 
+use super::catch_up::CatchUp;
 use super::clock_sync::ClockSync;
 use super::{CirclePhase, Common, Input, Output, Played, Steering};
 use crate::clock::Timestamp;
@@ -33,11 +34,6 @@ const NEWS: i64 = 40_000;
 /// Microseconds off at which a follower seeks, right after a seek and later.
 const FAR_AFTER_SEEK: i64 = 120_000;
 const FAR: i64 = 400_000;
-/// Microseconds by which two looks may differ in what is off, for a seek to be worth it: players that have just begun
-/// tell their place in leaps.
-const STEADY: i64 = 80_000;
-/// Microseconds off that are let be.
-const NEAR: i64 = 20_000;
 /// Time in which a seek or a new file comes to play.
 const SETTLING: Duration = Duration::from_millis(900);
 /// Time for a new file to be opened, from when on it is tried again.
@@ -46,11 +42,6 @@ const OPENING: Duration = Duration::from_secs(4);
 const MAX_SEEKS: u32 = 3;
 /// Most that a seek aims ahead, in microseconds.
 const MAX_LEAD: i64 = 1_500_000;
-/// Time in which the rate makes good what is off, and the most that it does, in thousandths.
-const CATCH_UP: i64 = 1_500_000;
-const MAX_DEVIATION: i64 = 120;
-/// Thousandths between two rates: some players stop for a moment at every change.
-const RATE_STEP: i64 = 20;
 
 /// What a page that listens together keeps.
 #[derive(Debug, Default)]
@@ -71,9 +62,8 @@ pub struct Together {
     seeks: u32,
     /// The last seek is still to be judged.
     judging: bool,
-    /// What was off at the last look.
-    last_off: Option<i64>,
     lead: i64,
+    catch_up: CatchUp,
     rate: Option<u16>,
 }
 
@@ -238,6 +228,7 @@ impl Together {
             if off && !own.waiting && !self.is_settling(now) {
                 self.seek(now, common, target);
             }
+            self.catch_up.stop();
             self.set_rate(common, 1000);
             return;
         }
@@ -255,19 +246,17 @@ impl Together {
             return;
         }
         let off = difference(micros(own.position), target);
-        let last = self.last_off.replace(off);
-        if off.abs() > FAR_AFTER_SEEK && last.is_none_or(|last| (off - last).abs() > STEADY) {
-            return;
-        }
+        let Some(off) = self.catch_up.seen(off, FAR_AFTER_SEEK) else { return };
         if std::mem::take(&mut self.judging) {
-            // It came to play later than the seek aimed, or sooner.
-            self.lead = (self.lead - off).clamp(0, MAX_LEAD);
+            // It came to play later than the seek aimed, or sooner; the next need not take as long as this one.
+            self.lead = (self.lead - off / 2).clamp(0, MAX_LEAD);
         }
         let far = if self.seeks > 0 { FAR_AFTER_SEEK } else { FAR };
         if off.abs() > far && self.seeks < MAX_SEEKS {
             self.seeks += 1;
             self.judging = true;
             let lead = u64::try_from(self.lead).unwrap_or(0);
+            self.catch_up.stop();
             self.set_rate(common, 1000);
             self.seek(now, common, target.saturating_add(lead));
             return;
@@ -278,13 +267,7 @@ impl Together {
             // The rate will never make that good.
             self.seeks = 1;
         }
-        let deviation = match off.abs() <= NEAR {
-            true => 0,
-            false => {
-                let wanted = (off * 1000 / CATCH_UP).clamp(-MAX_DEVIATION, MAX_DEVIATION);
-                (wanted + wanted.signum() * RATE_STEP / 2) / RATE_STEP * RATE_STEP
-            }
-        };
+        let deviation = self.catch_up.deviation(off, FAR);
         self.set_rate(common, u16::try_from(1000 - deviation).unwrap_or(1000));
     }
 
@@ -296,8 +279,8 @@ impl Together {
         self.opening = Some((file, now + OPENING));
         self.settling = Some(now + SETTLING);
         self.seeks = 1;
+        self.catch_up = CatchUp::default();
         self.judging = true;
-        self.last_off = None;
         self.rate = None;
         let position = Duration::from_micros(target);
         steer_to(common, Steering::Open { file, position });
@@ -305,7 +288,7 @@ impl Together {
 
     fn seek(&mut self, now: Timestamp, common: &mut Common, target: u64) {
         self.settling = Some(now + SETTLING);
-        self.last_off = None;
+        self.catch_up.moved();
         steer_to(common, Steering::SeekTo(Duration::from_micros(target)));
     }
 
@@ -330,6 +313,7 @@ impl Together {
         if self.rate.take().is_some_and(|rate| rate != speed * 10) {
             steer_to(common, Steering::Rate(speed * 10));
         }
+        self.catch_up.stop();
         self.settling = None;
         self.opening = None;
         self.seeks = 0;

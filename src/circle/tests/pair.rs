@@ -11,20 +11,44 @@ struct Player {
     rate: f64,
     busy_until: f64,
     seeks: u32,
+    strain: Strain,
+}
+
+/// What a machine that has too much to do makes of a player.
+#[derive(Clone, Copy, Default)]
+struct Strain {
+    /// Seconds that the place it tells is behind at most, another time each time.
+    behind: f64,
+    /// Seconds that a seek takes besides, at most.
+    slow: f64,
+    /// Seconds for which a change of the rate silences it.
+    stumble: f64,
+    /// Where the next number comes from.
+    state: u32,
+}
+
+impl Strain {
+    /// Up to this, by a linear congruential generator: the same at each run.
+    fn some_of(&mut self, most: f64) -> f64 {
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        most * f64::from(self.state >> 8) / f64::from(1 << 24)
+    }
 }
 
 impl Player {
-    fn played(&self, at: f64) -> Option<Played> {
+    fn played(&mut self, at: f64) -> Option<Played> {
+        let behind = self.strain.some_of(self.strain.behind);
         Some(Played {
             file: self.file?,
             playing: self.playing,
             waiting: at < self.busy_until,
-            position: Duration::from_secs_f64(self.position.max(0.0)),
+            position: Duration::from_secs_f64((self.position - behind).max(0.0)),
             speed: 100,
         })
     }
 
     fn steer(&mut self, at: f64, steering: Steering, seek_takes: f64) {
+        let seek_takes = seek_takes + self.strain.some_of(self.strain.slow);
         match steering {
             Steering::Open { file, position } => {
                 (self.file, self.playing) = (Some(file), true);
@@ -38,7 +62,10 @@ impl Player {
                 self.busy_until = at + seek_takes;
                 self.seeks += 1;
             }
-            Steering::Rate(rate) => self.rate = f64::from(rate) / 1000.0,
+            Steering::Rate(rate) => {
+                self.rate = f64::from(rate) / 1000.0;
+                self.busy_until = self.busy_until.max(at + self.strain.stumble);
+            }
         }
     }
 }
@@ -69,6 +96,7 @@ impl Pair {
                 rate: 1.0,
                 busy_until: 0.0,
                 seeks: 0,
+                strain: Strain::default(),
             },
             clock_offset,
             name: PeerId(name),
@@ -184,10 +212,31 @@ fn a_follower_comes_to_the_same_place_within_five_seconds() {
         assert!(apart.abs() < 0.05, "{apart} s apart with {delays:?} and {seek_takes}");
         assert_eq!(pair.sides[1].player.file, Some(3));
         pair.run(20.0);
-        assert!(pair.apart().abs() < 0.03, "{} s apart later", pair.apart());
+        assert!(pair.apart().abs() < 0.05, "{} s apart later", pair.apart());
         let seeks = pair.sides[1].player.seeks;
         assert!(seeks <= 3, "{seeks} seeks");
     }
+}
+
+/// Two cores that also run three browsers: seeks take now a tenth of a second and now more than one, the place that
+/// is told is behind by an eighth, and each change of the rate is a stumble.
+#[test]
+fn a_follower_on_a_busy_machine_comes_to_the_same_place_all_the_same() {
+    let mut apart = Vec::new();
+    for seed in 0..60 {
+        let mut pair = Pair::new([0.01, 0.03], 0.1);
+        let strain = Strain { behind: 0.125, slow: 1.2, stumble: 0.1, state: seed };
+        pair.sides[1].player.strain = strain;
+        pair.lead(Steering::Open { file: 0, position: HALF_MINUTE });
+        pair.run(15.0);
+        apart.push(pair.apart().abs());
+        pair.lead(Steering::SeekTo(4 * HALF_MINUTE));
+        pair.run(15.0);
+        apart.push(pair.apart().abs());
+    }
+    apart.sort_by(f64::total_cmp);
+    let [most, all] = [apart.len() * 19 / 20, apart.len() - 1].map(|at| apart[at]);
+    assert!(most < 0.15 && all < 0.3, "most within {most} s, all within {all} s");
 }
 
 #[test]
