@@ -246,28 +246,44 @@ fn playwright(report: &mut Report, arguments: &[String]) {
         let status = tools::status(&mut command)?;
         let text = std::fs::read_to_string(&results).context("Playwright left no results")?;
         let results = serde_json::from_str(&text)?;
-        let mut failures = Vec::new();
-        playwright_failures(&results, &mut failures);
+        let mut seen = Seen::default();
+        playwright_failures(&results, &mut seen);
         // Once more at the end, where whoever sees only the last lines of a long run finds them.
-        for failure in failures {
-            println!("\n{failure}");
+        for (name, said) in &seen.failures {
+            println!("\n{name}\n{said}");
         }
         let mut counts = playwright_counts(&results);
+        counts.skipped = counts.skipped.saturating_sub(seen.not_run);
         counts.complete = status.success();
+        counts.notes = seen.failures.into_iter().map(|(name, _)| name).collect();
+        if seen.not_run > 0 && !counts.complete {
+            counts.notes.push(format!("{} tests were not reached", seen.not_run));
+        }
         Ok(counts)
     });
 }
 
-/// What each failed test said, out of the suites and specs that a JSON report nests.
-fn playwright_failures(node: &serde_json::Value, failures: &mut Vec<String>) {
+/// What of a JSON report wants to be told.
+#[derive(Default)]
+struct Seen {
+    /// Failed tests, and what each said.
+    failures: Vec<(String, String)>,
+    /// Tests that no time was left for; the report counts them among those that were skipped.
+    not_run: u64,
+}
+
+/// Reads a report, which nests suites and specs.
+fn playwright_failures(node: &serde_json::Value, seen: &mut Seen) {
     let list =
         |node: &serde_json::Value, name: &str| node[name].as_array().cloned().unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     for suite in list(node, "suites") {
-        playwright_failures(&suite, failures);
+        playwright_failures(&suite, seen);
     }
     for spec in list(node, "specs") {
-        for test in list(&spec, "tests").iter().filter(|test| test["status"] == "unexpected") {
+        let tests = list(&spec, "tests");
+        seen.not_run += tests.iter().filter(|test| list(test, "results").is_empty()).count() as u64;
+        for test in tests.iter().filter(|test| test["status"] == "unexpected") {
             let errors = list(test, "results")
                 .iter()
                 .flat_map(|result| list(result, "errors"))
@@ -276,7 +292,7 @@ fn playwright_failures(node: &serde_json::Value, failures: &mut Vec<String>) {
                 errors.iter().map(|error| text(&error["message"])).collect::<Vec<_>>().join("\n");
             let (file, title, project) =
                 (text(&spec["file"]), text(&spec["title"]), text(&test["projectName"]));
-            failures.push(format!("{file}, {project}: {title}\n{said}"));
+            seen.failures.push((format!("{file}, {project}: {title}"), said));
         }
     }
 }
@@ -288,6 +304,7 @@ fn playwright_counts(results: &serde_json::Value) -> Counts {
         failed: number("unexpected") + number("flaky"),
         skipped: number("skipped"),
         complete: true,
+        notes: Vec::new(),
     }
 }
 
@@ -299,6 +316,8 @@ struct Counts {
     skipped: u64,
     /// It ended as if all went well.
     complete: bool,
+    /// What else is to be said of it, a line each.
+    notes: Vec<String>,
 }
 
 /// What was done so far.
@@ -347,6 +366,7 @@ impl Report {
         }
         let outcome = self.lines.pop().unwrap_or_default();
         self.lines.push(format!("{outcome}: {passed} passed, {failed} failed, {skipped} skipped"));
+        self.lines.extend(counts.notes.iter().map(|note| format!("  {note}")));
     }
 
     /// The summary. A check that failed outside of a test counts as one failure, so 0 failed means that all is well.
