@@ -27,7 +27,7 @@ async function expectTogether(one: Recipient, other: Recipient): Promise<void> {
     for (let time = 0; time < 5; time++) most = Math.max(most, await apart(one, other));
     return most;
   };
-  await expect.poll(furthest, { timeout: 15_000 }).toBeLessThan(APART);
+  await expect.poll(furthest, { timeout: 45_000 }).toBeLessThan(APART);
 }
 
 const place = (one: Recipient) => media(one).evaluate((element: HTMLMediaElement) => element.currentTime);
