@@ -12,16 +12,14 @@ use super::error::Error;
 use super::listener::Listener;
 use super::live_connection::{LiveConnection, LiveEvent, Tracks};
 use super::negotiation::{IceSettings, Negotiated};
-use super::signal_post::SignalPost;
-use super::signalling_socket::{SignallingSocket, SocketEvent};
+use super::signalling::{Signalling, SignallingEvent};
 use super::swarm_driver::Access;
 use super::timer::{Timer, now};
 use crate::circle::{Circle, CircleStatus, Input, Output, Part, Played, Steering};
 use crate::protocol::circle::{CircleKind, CircleSignal};
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::limits::PROTOCOL_VERSION;
-use crate::protocol::rooms::RoomLinks;
-use crate::protocol::signalling::{ClientMessage, Have, Join, ServerMessage};
+use crate::protocol::signalling::{ClientMessage, Have, Join};
 
 /// The page around a circle: its player, and whoever shows how it goes. What a part never does it need not know.
 pub trait Company {
@@ -39,7 +37,6 @@ pub trait Company {
 
 struct State {
     circle: Circle,
-    socket: Option<SignallingSocket>,
     connections: LiteMap<PeerId, LiveConnection>,
     ice: IceSettings,
     tracks: Tracks,
@@ -52,7 +49,7 @@ struct Inner {
     company: Box<dyn Company>,
     inbox: RefCell<VecDeque<Input>>,
     running: Cell<bool>,
-    signals: SignalPost<CircleSignal>,
+    signalling: Signalling<CircleSignal>,
     state: RefCell<State>,
 }
 
@@ -74,20 +71,21 @@ impl CircleDriver {
     ) -> Result<Self, Error> {
         let rng_seed = u64::from_ne_bytes(random()?);
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
-            let (teller, hearer, waker) = (weak.clone(), weak.clone(), weak.clone());
-            let signals = SignalPost::new(
-                &access.secrets.circle,
-                access.room_id,
-                move |to, sealed| {
-                    if let Some(inner) = teller.upgrade() {
-                        inner.tell(&ClientMessage::Signal { to, sealed });
+            let (hearer, waker) = (weak.clone(), weak.clone());
+            let key = &access.secrets.circle;
+            let signalling = Signalling::new(access.room_id, key, move |event| {
+                let input = match event {
+                    SignallingEvent::Opened => Input::SocketOpened,
+                    SignallingEvent::Said(message) => Input::ServerSaid(*message),
+                    SignallingEvent::Signalled { from, signal } => {
+                        Input::SignalReceived { from, signal }
                     }
-                },
-                move |from, signal| post(&hearer, Input::SignalReceived { from, signal }),
-            );
+                    SignallingEvent::Closed => Input::SocketClosed,
+                };
+                post(&hearer, input);
+            });
             let state = State {
                 circle: Circle::new(part, rng_seed),
-                socket: None,
                 connections: LiteMap::new(),
                 ice: IceSettings::default(),
                 tracks: Tracks::default(),
@@ -99,7 +97,7 @@ impl CircleDriver {
                 company: Box::new(company),
                 inbox: RefCell::default(),
                 running: Cell::new(false),
-                signals,
+                signalling,
                 state: RefCell::new(state),
             }
         });
@@ -185,11 +183,11 @@ impl Inner {
 
     fn execute(self: &Rc<Self>, output: Output) {
         match output {
-            Output::OpenSocket => self.open_socket(),
-            Output::CloseSocket => self.state.borrow_mut().socket = None,
+            Output::OpenSocket => self.signalling.open(),
+            Output::CloseSocket => self.signalling.close(),
             Output::Join { resume_token, kind } => self.join(resume_token, kind),
-            Output::Tell(message) => self.tell(&message),
-            Output::Signal { to, signal } => self.signals.send(to, signal),
+            Output::Tell(message) => self.signalling.tell(&message),
+            Output::Signal { to, signal } => self.signalling.send(to, signal),
             Output::UseIce { servers, trickle } => {
                 self.state.borrow_mut().ice = IceSettings { servers, trickle };
             }
@@ -217,7 +215,7 @@ impl Inner {
     }
 
     fn join(&self, resume_token: Option<ResumeToken>, kind: CircleKind) {
-        self.tell(&ClientMessage::Join(Join {
+        self.signalling.tell(&ClientMessage::Join(Join {
             version: PROTOCOL_VERSION,
             join_token: self.access.secrets.join_token,
             owner_token: self.access.owner_token,
@@ -227,41 +225,6 @@ impl Inner {
             providers: Vec::new(),
             circle: Some(kind),
         }));
-    }
-
-    fn open_socket(self: &Rc<Self>) {
-        let weak = Rc::downgrade(self);
-        let on_event = move |event| {
-            let Some(inner) = weak.upgrade() else { return };
-            match event {
-                SocketEvent::Opened => inner.post(Input::SocketOpened),
-                SocketEvent::Said(message) => inner.server_said(*message),
-                SocketEvent::Closed => inner.post(Input::SocketClosed),
-            }
-        };
-        let path = RoomLinks::new(&self.access.room_id).socket;
-        match SignallingSocket::open(&path, on_event) {
-            Ok(socket) => self.state.borrow_mut().socket = Some(socket),
-            Err(_) => self.inbox.borrow_mut().push_back(Input::SocketClosed),
-        }
-    }
-
-    fn server_said(self: &Rc<Self>, message: ServerMessage) {
-        match message {
-            ServerMessage::Signal { from, sealed } => self.signals.open(from, sealed),
-            message => {
-                if let ServerMessage::Welcome(welcome) = &message {
-                    self.signals.welcomed(welcome.peer_id, welcome.resumed);
-                }
-                self.post(Input::ServerSaid(message));
-            }
-        }
-    }
-
-    fn tell(&self, message: &ClientMessage) {
-        if let Some(socket) = &self.state.borrow().socket {
-            socket.send(message);
-        }
     }
 
     fn connect(

@@ -8,6 +8,7 @@
 //! | `swarm_driver` | the loop: inputs in, outputs executed; one for each room that the page is in |
 //! | `circle_driver` | the same for one [`crate::circle`] |
 //! | `broadcast` | what an owner plays live |
+//! | `signalling` | the word with the server: socket, and sealed signals through it |
 //! | `signalling_socket` | the WebSocket |
 //! | `signal_post`, `signal_seal` | signals on their way, and their seals |
 //! | `negotiation` | descriptions and candidates of an `RTCPeerConnection` |
@@ -50,6 +51,7 @@ mod server_call;
 mod share;
 mod signal_post;
 mod signal_seal;
+mod signalling;
 mod signalling_socket;
 mod storage;
 mod support;

@@ -13,17 +13,15 @@ use super::crypto::LinkSecrets;
 use super::listener::Listener;
 use super::negotiation::IceSettings;
 use super::peer_connection::PeerConnection;
-use super::signal_post::SignalPost;
-use super::signalling_socket::{SignallingSocket, SocketEvent};
+use super::signalling::{Signalling, SignallingEvent};
 use super::timer::{Timer, now};
 use crate::clock::Timestamp;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
 use crate::protocol::limits::PROTOCOL_VERSION;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
-use crate::protocol::rooms::RoomLinks;
 use crate::protocol::signal::Signal;
-use crate::protocol::signalling::{ClientMessage, Join, ServerMessage};
+use crate::protocol::signalling::{ClientMessage, Join};
 use crate::swarm::{Input, Output, Swarm};
 
 /// Least time between two reports to the page, in milliseconds.
@@ -74,7 +72,6 @@ struct Link {
 
 struct State {
     swarm: Swarm,
-    socket: Option<SignallingSocket>,
     links: LiteMap<PeerId, Link>,
     ice: IceSettings,
     timer: Timer,
@@ -92,7 +89,7 @@ struct Inner {
     on_change: Box<OnChange>,
     inbox: RefCell<VecDeque<Input>>,
     running: Cell<bool>,
-    signals: SignalPost<Signal>,
+    signalling: Signalling<Signal>,
     /// The payload of the block that is being handled.
     arrived: RefCell<Option<Uint8Array>>,
     state: RefCell<State>,
@@ -128,20 +125,20 @@ impl SwarmDriver {
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let inbox = Inbox(weak.clone());
             let waker = inbox.clone();
-            let (teller, hearer) = (inbox.clone(), inbox.clone());
-            let signals = SignalPost::new(
-                &access.secrets.signalling,
-                access.room_id,
-                move |to, sealed| {
-                    if let Some(inner) = teller.0.upgrade() {
-                        inner.tell(&ClientMessage::Signal { to, sealed });
+            let hearer = inbox.clone();
+            let key = &access.secrets.signalling;
+            let signalling = Signalling::new(access.room_id, key, move |event| {
+                hearer.post(match event {
+                    SignallingEvent::Opened => Input::SocketOpened,
+                    SignallingEvent::Said(message) => Input::ServerSaid(*message),
+                    SignallingEvent::Signalled { from, signal } => {
+                        Input::SignalReceived { from, signal }
                     }
-                },
-                move |from, signal| hearer.post(Input::SignalReceived { from, signal }),
-            );
+                    SignallingEvent::Closed => Input::SocketClosed,
+                });
+            });
             let state = State {
                 swarm,
-                socket: None,
                 links: LiteMap::new(),
                 ice: IceSettings::default(),
                 timer: Timer::new(move || waker.post(Input::Timeout)),
@@ -154,7 +151,7 @@ impl SwarmDriver {
                 on_change: Box::new(on_change),
                 inbox: RefCell::default(),
                 running: Cell::new(false),
-                signals,
+                signalling,
                 arrived: RefCell::default(),
                 state: RefCell::new(state),
             }
@@ -242,10 +239,10 @@ impl Inner {
 
     fn execute(self: &Rc<Self>, output: Output) {
         match output {
-            Output::OpenSocket => self.open_socket(),
-            Output::CloseSocket => self.state.borrow_mut().socket = None,
+            Output::OpenSocket => self.signalling.open(),
+            Output::CloseSocket => self.signalling.close(),
             Output::Join { resume_token, have, slots, providers } => {
-                self.tell(&ClientMessage::Join(Join {
+                self.signalling.tell(&ClientMessage::Join(Join {
                     version: PROTOCOL_VERSION,
                     join_token: self.access.secrets.join_token,
                     owner_token: self.access.owner_token,
@@ -256,8 +253,8 @@ impl Inner {
                     circle: None,
                 }));
             }
-            Output::Tell(message) => self.tell(&message),
-            Output::Signal { to, signal } => self.signals.send(to, signal),
+            Output::Tell(message) => self.signalling.tell(&message),
+            Output::Signal { to, signal } => self.signalling.send(to, signal),
             Output::UseIce { servers, trickle } => {
                 self.state.borrow_mut().ice = IceSettings { servers, trickle };
             }
@@ -317,41 +314,6 @@ impl Inner {
             }
             // The report that follows says so.
             Output::Fail(_) => {}
-        }
-    }
-
-    fn open_socket(self: &Rc<Self>) {
-        let inbox = self.inbox();
-        let on_event = move |event| {
-            let Some(inner) = inbox.0.upgrade() else { return };
-            match event {
-                SocketEvent::Opened => inner.post(Input::SocketOpened),
-                SocketEvent::Said(message) => inner.server_said(*message),
-                SocketEvent::Closed => inner.post(Input::SocketClosed),
-            }
-        };
-        let path = RoomLinks::new(&self.access.room_id).socket;
-        match SignallingSocket::open(&path, on_event) {
-            Ok(socket) => self.state.borrow_mut().socket = Some(socket),
-            Err(_) => self.inbox.borrow_mut().push_back(Input::SocketClosed),
-        }
-    }
-
-    fn server_said(self: &Rc<Self>, message: ServerMessage) {
-        match message {
-            ServerMessage::Signal { from, sealed } => self.signals.open(from, sealed),
-            message => {
-                if let ServerMessage::Welcome(welcome) = &message {
-                    self.signals.welcomed(welcome.peer_id, welcome.resumed);
-                }
-                self.post(Input::ServerSaid(message));
-            }
-        }
-    }
-
-    fn tell(&self, message: &ClientMessage) {
-        if let Some(socket) = &self.state.borrow().socket {
-            socket.send(message);
         }
     }
 }
