@@ -185,9 +185,9 @@ test("pictures open in a viewer, and close again", async ({ folder, owner, recip
   await expect(one.page.getByRole("button", { name: "Play", exact: true })).toHaveCount(0);
   await one.page.getByRole("button", { name: "View pictures" }).click();
   const viewer = one.page.getByRole("dialog");
-  await expect(viewer.getByRole("img", { name: "a.png" })).toHaveJSProperty("naturalWidth", 320);
+  await expect(viewer.getByRole("img", { name: "a.png" })).toHaveJSProperty("naturalWidth", 192);
   await one.page.keyboard.press("ArrowRight");
-  await expect(viewer.getByRole("img", { name: "b.jpg" })).toHaveJSProperty("naturalWidth", 320);
+  await expect(viewer.getByRole("img", { name: "b.jpg" })).toHaveJSProperty("naturalWidth", 192);
   await viewer.getByRole("button", { name: "Next picture" }).click();
   await expect(viewer.getByRole("img", { name: "b.jpg" })).toBeVisible();
   await one.page.keyboard.press("Escape");
