@@ -26,7 +26,8 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_STALL: Duration = Duration::from_secs(20);
 /// Time to find another path for a link that lost its own.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(15);
-/// Attempts in a row that may fail before the page gives up.
+/// Attempts in a row that may fail before the page gives up. Those that were under way together count as one: what
+/// delays one of them, as a machine that has too much to do, delays all.
 const MAX_FAILED_ATTEMPTS: u32 = 4;
 
 impl Swarm {
@@ -65,7 +66,9 @@ impl Swarm {
     fn add_peer(&mut self, now: Timestamp, peer: PeerId, attempt: u32, offerer: bool) {
         let pieces = self.layout.piece_count();
         let deadline = now + CONNECT_TIMEOUT;
-        let mut remote = RemotePeer::connecting(attempt, offerer, pieces, now, deadline);
+        let begun = self.links_begun;
+        self.links_begun += 1;
+        let mut remote = RemotePeer::connecting(attempt, begun, offerer, pieces, now, deadline);
         remote.owner = self.owner == Some(peer);
         self.peers.insert(peer, remote);
     }
@@ -259,8 +262,10 @@ impl Swarm {
         if reason == Reason::Misbehaved {
             self.bad_pieces += 1;
         }
-        if !remote.is_greeted() && reason != Reason::Revoked {
+        let apart = remote.begun_before >= self.begun_at_failure;
+        if !remote.is_greeted() && reason != Reason::Revoked && apart {
             self.failed_attempts += 1;
+            self.begun_at_failure = self.links_begun;
         }
         // Some may be out of reach while others serve.
         let alone = !self.peers.values().any(RemotePeer::is_greeted);

@@ -115,7 +115,11 @@ pub struct Swarm {
     /// When more may be asked for, if the person's limit is in the way.
     asks_at: Option<Timestamp>,
     last_attempt: u32,
+    /// Links begun so far, whoever made the offer.
+    links_begun: u32,
     failed_attempts: u32,
+    /// Links begun when the last of these failed.
+    begun_at_failure: u32,
     bad_pieces: u32,
     /// Who sent them.
     liars: Vec<PeerId>,
@@ -163,7 +167,9 @@ impl Swarm {
             download_cap: Cap::default(),
             asks_at: None,
             last_attempt: 0,
+            links_begun: 0,
             failed_attempts: 0,
+            begun_at_failure: 0,
             bad_pieces: 0,
             liars: Vec::new(),
             waiting: None,

@@ -37,6 +37,8 @@ pub enum LinkState {
 pub struct RemotePeer {
     /// Tells this link's signals from those of an earlier one with the same peer.
     pub attempt: u32,
+    /// How many links this browser had begun before.
+    pub begun_before: u32,
     /// How far the link has come.
     pub state: LinkState,
     /// ICE candidates that came from it.
@@ -98,6 +100,7 @@ impl RemotePeer {
     /// A link that is to be made: whoever offers fetches, the other serves.
     pub fn connecting(
         attempt: u32,
+        begun_before: u32,
         offerer: bool,
         pieces: u32,
         now: Timestamp,
@@ -105,6 +108,7 @@ impl RemotePeer {
     ) -> Self {
         Self {
             attempt,
+            begun_before,
             state: LinkState::Connecting { deadline },
             candidates: 0,
             lanes: LiteMap::new(),

@@ -37,6 +37,21 @@ fn the_rarest_piece_is_asked_for_first() {
 }
 
 #[test]
+fn what_fails_together_counts_as_one_attempt() {
+    // A machine that has too much to do answers none of five in time.
+    let mut script = Script::leech(4);
+    let peers: Vec<PeerId> = (20..25).map(PeerId).collect();
+    for round in 1..=4 {
+        assert_eq!(script.swarm.failure(), None, "before round {round}");
+        for peer in &peers {
+            script.hears(assigned(*peer));
+        }
+        script.wait(seconds(30));
+    }
+    assert_eq!(script.swarm.failure(), Some(Failure::Unreachable));
+}
+
+#[test]
 fn whoever_leaves_is_replaced_by_the_others_at_once() {
     let mut script = Script::leech(4);
     script.provider(ONE, &[0, 1, 2, 3]);
