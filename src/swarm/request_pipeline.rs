@@ -88,12 +88,15 @@ impl RequestPipeline {
     /// Accounts for a block. Providers send each range in as many blocks as they like, those of several lanes overtake
     /// each other, and parts of one may have been taken back and asked for anew meanwhile.
     pub fn arrive(&mut self, block: &BlockRange) -> Arrival {
+        let first = self.in_flight.iter().find_map(|range| intersection(range, block));
+        if first == Some(*block) {
+            // Nearly every block lies within one range: nothing has to be tried on a copy.
+            take_asked_out_of(&mut self.in_flight, &mut self.asked, block);
+            self.bytes -= u64::from(block.length);
+            return Arrival::Expected;
+        }
         let (mut in_flight, mut asked) = (self.in_flight.clone(), self.asked.clone());
-        let late = take_out_of(&mut in_flight, vec![*block], |index, left| {
-            if let Some(time) = asked.remove(index) {
-                (0..left).for_each(|_| asked.insert(index, time));
-            }
-        });
+        let late = take_asked_out_of(&mut in_flight, &mut asked, block);
         if !late.is_empty() {
             let mut cancelled = self.cancelled.clone();
             if !take_out_of(&mut cancelled, late.clone(), |_, _| {}).is_empty() {
@@ -147,6 +150,19 @@ impl RequestPipeline {
             self.cancelled.pop_front();
         }
     }
+}
+
+/// Cuts a block out of ranges, and answers what of it is in none. What is left of a range keeps its time.
+fn take_asked_out_of(
+    ranges: &mut VecDeque<BlockRange>,
+    asked: &mut VecDeque<Timestamp>,
+    block: &BlockRange,
+) -> Vec<BlockRange> {
+    take_out_of(ranges, vec![*block], |index, left| {
+        if let Some(time) = asked.remove(index) {
+            (0..left).for_each(|_| asked.insert(index, time));
+        }
+    })
 }
 
 /// Cuts parts out of ranges, each once; answers what of them is in none. Told is where a range was cut, and how many
