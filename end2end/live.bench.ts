@@ -1,6 +1,8 @@
 /**
  * Thirty listen live to one owner, all in one browser, where the Firefox of 2016 lost every one. As many as there are
  * seats hear it, the rest stand in line. Loss and what was made up for it are the browser's own figures.
+ *
+ * `T4M_BENCH_USERS` sets the listeners (30).
  */
 
 import { chromium, type Browser, type Page } from "@playwright/test";
@@ -10,8 +12,8 @@ import { expect, test } from "./fixtures/index.ts";
 import { makeMedia } from "./fixtures/media.ts";
 import { Owner, Recipient } from "./fixtures/room.ts";
 
-const USERS = 30;
-const SEATS = 16;
+const USERS = Number(process.env.T4M_BENCH_USERS ?? 30);
+const SEATS = Math.min(USERS, 16);
 const SECONDS = 20;
 
 type Heard = { packets: number; lost: number; samples: number; concealed: number; bytes: number };
