@@ -16,6 +16,9 @@ const QUIET: Duration = Duration::from_secs(25);
 const PONG_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a socket to open and for `welcome`.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same after a socket that was given up for want of it. A machine with too much to do would otherwise begin again and
+/// again what it could have finished, and have the more to do for it. Both together are less than a place is kept.
+const LATER_JOIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the page stands with the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub struct Membership {
     state: State,
     resume_token: Option<ResumeToken>,
     failures: u32,
+    /// A socket was given up before `welcome` came, and none was welcomed since.
+    was_late: bool,
 }
 
 impl Membership {
@@ -83,7 +88,8 @@ impl Membership {
 
     /// Opens the socket.
     pub fn open(&mut self, now: Timestamp) -> SocketAct {
-        self.state = State::Joining { until: now + JOIN_TIMEOUT };
+        let patience = if self.was_late { LATER_JOIN_TIMEOUT } else { JOIN_TIMEOUT };
+        self.state = State::Joining { until: now + patience };
         SocketAct::Open
     }
 
@@ -104,6 +110,7 @@ impl Membership {
             State::Away { until } if now >= until => Some(self.open(now)),
             State::Joined { quiet } if now >= quiet => self.doubt(now),
             State::Joining { until } | State::Doubted { until } if now >= until => {
+                self.was_late |= self.is_joining();
                 self.lost(now, random);
                 Some(SocketAct::Close)
             }
@@ -151,5 +158,6 @@ impl Membership {
         self.state = State::Joined { quiet: now + QUIET };
         self.resume_token = Some(resume_token);
         self.failures = 0;
+        self.was_late = false;
     }
 }

@@ -54,6 +54,32 @@ fn a_welcome_begins_the_pauses_again() {
     assert!(script.news().contains(&Output::OpenSocket));
 }
 
+/// Waits until the socket is opened again.
+fn reopen(script: &mut Script) {
+    while !script.news().contains(&Output::OpenSocket) {
+        let next = script.swarm.poll_timeout().unwrap();
+        script.wait(next - script.now);
+    }
+}
+
+#[test]
+fn after_a_socket_that_was_given_up_the_next_has_more_time_until_a_welcome() {
+    let mut script = Script::recipient(&[5]);
+    for _ in 0..2 {
+        script.news();
+        script.input(Input::SocketClosed);
+        for patience in [15, 30, 30] {
+            reopen(&mut script);
+            script.wait(Duration::from_millis(patience * 1000 - 1));
+            assert!(!script.news().contains(&Output::CloseSocket), "within {patience} s");
+            script.wait(Duration::from_millis(1));
+            assert!(script.outputs.contains(&Output::CloseSocket), "after {patience} s");
+        }
+        reopen(&mut script);
+        script.enter();
+    }
+}
+
 #[test]
 fn who_comes_back_shows_its_token_and_keeps_its_links() {
     let mut script = Script::recipient(&[5]);
