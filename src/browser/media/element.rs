@@ -79,6 +79,20 @@ impl MediaElement {
         if duration.is_finite() { duration } else { 0.0 }
     }
 
+    /// Whether it plays, and the browser has fetched so many seconds more, or all to the end.
+    pub fn is_ahead_by(&self, seconds: f64) -> bool {
+        let (now, duration) = (self.element.current_time(), self.duration());
+        // A tenth of a second is lost in rounding.
+        let last = if duration > 0.0 { duration - 0.1 } else { f64::INFINITY };
+        let enough = (now + seconds).min(last);
+        let ranges = self.element.buffered();
+        let reaches = |index| {
+            let starts = ranges.start(index).is_ok_and(|start| start <= now + 0.1);
+            starts && ranges.end(index).is_ok_and(|end| end >= enough)
+        };
+        !self.element.paused() && (0..ranges.length()).any(reaches)
+    }
+
     /// What the browser has fetched and not yet dropped, in thousandths of the duration.
     pub fn buffered(&self) -> Vec<(u16, u16)> {
         let duration = self.duration();

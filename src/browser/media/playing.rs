@@ -19,6 +19,10 @@ const REMEMBER_SECONDS: f64 = 5.0;
 /// A track is begun anew by "previous" after this many seconds; before, it is the track before it.
 const RESTART_SECONDS: f64 = 4.0;
 
+/// Seconds that have to be fetched ahead of the player before its tags are read: they may stand at the end of the file, and
+/// a slow line would fetch that before what is heard next.
+const SECONDS_BEFORE_TAGS: f64 = 5.0;
+
 /// Events after which the element is not where one would think.
 const MOVES: [&str; 6] = ["play", "pause", "playing", "waiting", "seeked", "ratechange"];
 
@@ -73,10 +77,7 @@ impl Inner {
                 self.failed(&element);
                 return;
             }
-            "playing" => {
-                self.change(|view| view.problem = None);
-                self.read_tags();
-            }
+            "playing" => self.change(|view| view.problem = None),
             "pause" => self.remember(),
             "timeupdate" => {
                 let now = element.element.current_time();
@@ -86,6 +87,9 @@ impl Inner {
                 }
             }
             _ => {}
+        }
+        if element.is_ahead_by(SECONDS_BEFORE_TAGS) {
+            self.read_tags();
         }
         self.refresh();
         if MOVES.contains(&event)
@@ -255,7 +259,7 @@ impl Inner {
         self.refresh();
     }
 
-    /// Once a track plays: what it says of itself is not worth waiting for.
+    /// Once a track plays well: what it says of itself is not worth waiting for.
     fn read_tags(self: &Rc<Self>) {
         let Some(track) = self.current() else { return };
         if self.tagged.replace(Some(track.file)) == Some(track.file) {
