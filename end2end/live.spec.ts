@@ -17,7 +17,7 @@ async function expectSameTone(owner: Owner, listener: Recipient): Promise<void> 
     if (near < 1.5 || near > STEP - 0.2) return `second ${seconds}`;
     return Math.abs(hertz - toneAt(seconds)) < 12 ? "the same" : `${hertz} Hz at second ${seconds}`;
   };
-  await expect.poll(heard, { timeout: 25_000, intervals: [100] }).toBe("the same");
+  await expect.poll(heard, { timeout: 45_000, intervals: [100] }).toBe("the same");
 }
 
 async function expectHeard(owner: Owner, listener: Recipient): Promise<void> {

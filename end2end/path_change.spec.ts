@@ -6,7 +6,7 @@ import { expect, Server, test } from "./fixtures/index.ts";
 import { Network, whyNoNamespaces, type Host } from "./fixtures/network.ts";
 import { Owner, Recipient } from "./fixtures/room.ts";
 
-const PATIENCE = 90_000;
+const PATIENCE = 150_000;
 
 type Watched = { connections: RTCPeerConnection[]; restarts: number };
 

@@ -30,7 +30,7 @@ test("a download goes on by itself after a reload, with what was here already", 
   const sent = await owner([file.path], { initScript: countSent });
   const one = await recipient(sent.link);
   await one.button("Download").click();
-  await expect(one.progress).toHaveAttribute("aria-valuenow", /^[5-9]\d$/, { timeout: 45_000 });
+  await expect(one.progress).toHaveAttribute("aria-valuenow", /^[5-9]\d$/, { timeout: 90_000 });
   await one.page.reload();
   expect((await one.saved()).sha256).toBe(file.sha256);
   await one.expectPhase(/complete|seeding/);

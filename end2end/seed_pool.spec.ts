@@ -7,7 +7,7 @@ import { expect, Server, test, type Owner, type Recipient } from "./fixtures/ind
 
 const MB = 1_000_000;
 /** Eight pages share two cores. */
-const PATIENCE = 100_000;
+const PATIENCE = 150_000;
 
 /** Counts the payload that leaves a page. */
 const countSent = () => {

@@ -30,7 +30,7 @@ test("a transfer goes on while the server is away, and both come back to it", as
   await someone.expectPhase(/complete|seeding/);
   await server.up();
   // The owner is served a roster again, which shows that both found their way back.
-  await expect(owner.recipients.filter({ hasText: "complete" })).toHaveCount(1, { timeout: 45_000 });
+  await expect(owner.recipients.filter({ hasText: "complete" })).toHaveCount(1, { timeout: 90_000 });
   await server.remove();
 });
 
