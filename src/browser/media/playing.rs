@@ -138,10 +138,11 @@ impl Inner {
     pub(super) fn failed(&self, element: &MediaElement) {
         let Some(track) = self.current() else { return };
         let code = element.element.error().map_or(0, |error| error.code());
-        let began = element.duration() > 0.0;
+        let retries = self.retries.get();
+        // Whoever asks again has begun before, though what broke this time broke before the length was known anew.
+        let began = element.duration() > 0.0 || retries > 0;
         let broken = code == MediaError::MEDIA_ERR_NETWORK
             || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && began);
-        let retries = self.retries.get();
         if broken && retries < MOST_RETRIES {
             self.retries.set(retries + 1);
             let place = self.view.borrow().position;
