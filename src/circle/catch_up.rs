@@ -9,7 +9,7 @@ const STEADY: i64 = 80_000;
 const LOOKS: usize = 5;
 /// Microseconds off that are let be, at first and at most: where a change of the rate is itself a stumble as long as that,
 /// making it good would never end.
-const LET_BE: i64 = 30_000;
+const LET_BE: i64 = 20_000;
 const MOST_LET_BE: i64 = 110_000;
 /// Microseconds off at which the rate has made it good.
 const NEAR: i64 = 15_000;
@@ -43,13 +43,9 @@ impl CatchUp {
         believed.then(|| median(&self.offs))
     }
 
-    /// It was sent elsewhere: what was seen before is of no use.
-    pub fn moved(&mut self) {
+    /// It was sent elsewhere or stopped: what was seen before is of no use, and it plays at the host's own speed.
+    pub fn begin_anew(&mut self) {
         self.offs.clear();
-    }
-
-    /// It plays at the host's own speed.
-    pub fn stop(&mut self) {
         self.deviation = 0;
     }
 

@@ -228,7 +228,7 @@ impl Together {
             if off && !own.waiting && !self.is_settling(now) {
                 self.seek(now, common, target);
             }
-            self.catch_up.stop();
+            self.catch_up.begin_anew();
             self.set_rate(common, 1000);
             return;
         }
@@ -256,7 +256,6 @@ impl Together {
             self.seeks += 1;
             self.judging = true;
             let lead = u64::try_from(self.lead).unwrap_or(0);
-            self.catch_up.stop();
             self.set_rate(common, 1000);
             self.seek(now, common, target.saturating_add(lead));
             return;
@@ -288,7 +287,7 @@ impl Together {
 
     fn seek(&mut self, now: Timestamp, common: &mut Common, target: u64) {
         self.settling = Some(now + SETTLING);
-        self.catch_up.moved();
+        self.catch_up.begin_anew();
         steer_to(common, Steering::SeekTo(Duration::from_micros(target)));
     }
 
@@ -313,7 +312,7 @@ impl Together {
         if self.rate.take().is_some_and(|rate| rate != speed * 10) {
             steer_to(common, Steering::Rate(speed * 10));
         }
-        self.catch_up.stop();
+        self.catch_up.begin_anew();
         self.settling = None;
         self.opening = None;
         self.seeks = 0;
