@@ -11,7 +11,9 @@ use super::negotiation::block_length_for;
 use super::remote_peer::RemotePeer;
 use super::steering::{Decision, LOOK_INTERVAL, View};
 use super::{BlockRange, Output, PeerId, PeerMessage, Reason, Signal, Swarm, Timestamp};
-use crate::protocol::limits::{MAX_CANDIDATES, MAX_LANES, MAX_RANGES_PER_REQUEST};
+use crate::protocol::limits::{
+    MAX_CANDIDATES, MAX_LANES, MAX_RANGES_PER_REQUEST, MAX_SHARED_LANES,
+};
 
 /// Time for a lane to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +34,7 @@ impl Swarm {
                 }
                 let theirs = remote.lanes.iter().filter(|(n, lane)| **n > 0 && !lane.own).count();
                 // More providers bring more than more lanes of one.
-                let few = (theirs + 2) * providers.max(1) <= MAX_LANES;
+                let few = theirs + 2 <= lanes_of_each(providers);
                 // The other side takes the numbers that this one does not.
                 let sound = remote.is_greeted() && (lane % 2 == 1) != remote.offerer;
                 if !remote.provider || !few || !sound {
@@ -127,7 +129,7 @@ impl Swarm {
         let Some(remote) = self.peers.get_mut(&peer) else { return };
         let late: Vec<u8> =
             remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
-        let view = view_of(remote, MAX_LANES / served.max(1));
+        let view = view_of(remote, lanes_of_each(served));
         let decision = remote.steering.look(now, &view);
         for lane in late {
             self.close_lane(peer, lane, true);
@@ -159,6 +161,11 @@ impl Swarm {
             lane.state = LaneState::Leaving { until: now + LEAVING };
         }
     }
+}
+
+/// Connections of each link, the first included, where there are so many links to send over or to get from.
+fn lanes_of_each(links: usize) -> usize {
+    if links > 1 { MAX_SHARED_LANES / links } else { MAX_LANES }
 }
 
 fn view_of(remote: &RemotePeer, allowed: usize) -> View {

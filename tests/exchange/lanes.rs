@@ -12,11 +12,11 @@ const MIB: u64 = 1 << 20;
 
 /// A long transfer over connections that carry 2 MB/s each, far from its end, with all the lanes that it takes.
 fn on_all_lanes() -> World {
-    let mut world = World::new(Content::hollow(1 << 20, &[192 * MIB]));
+    let mut world = World::new(Content::hollow(1 << 20, &[384 * MIB]));
     world.path.bytes_per_second = 2_000_000;
     world.recipient_of_all();
     world.run_for(Duration::from_secs(15));
-    assert_eq!(lanes(&world).len(), 8);
+    assert_eq!(lanes(&world).len(), 16);
     world
 }
 
@@ -30,14 +30,14 @@ fn sent(world: &World) -> u64 {
 }
 
 #[test]
-fn eight_lanes_carry_what_one_cannot() {
+fn many_lanes_carry_what_one_cannot() {
     let mut world = on_all_lanes();
     world.run_to_end();
     world.assert_everyone_complete();
-    // One alone would take 100 seconds.
+    // One alone would take 200 seconds.
     let seconds = world.now.since_start().as_secs();
     assert!(seconds < 28, "{seconds}");
-    assert_eq!(sent(&world), 192 * MIB, "nothing is sent twice");
+    assert_eq!(sent(&world), 384 * MIB, "nothing is sent twice");
     assert_eq!(world.browsers[1].disconnects, [Reason::Done]);
     world.run_for(Duration::from_secs(1));
     assert!(world.browsers[0].links.is_empty());
@@ -53,7 +53,7 @@ fn a_lost_lane_costs_what_was_under_way_there_and_nothing_else() {
     world.run_to_end();
     world.assert_everyone_complete();
     assert_eq!(world.browsers[1].disconnects, [Reason::Done]);
-    let again = sent(&world) - 192 * MIB;
+    let again = sent(&world) - 384 * MIB;
     assert!((1..2 * MIB).contains(&again), "{again}");
 }
 

@@ -1,7 +1,7 @@
 //! More connections of one link, on the side that opens them and on the other.
 
 use super::*;
-use crate::protocol::limits::{MAX_CANDIDATES, MAX_LANES};
+use crate::protocol::limits::{MAX_CANDIDATES, MAX_LANES, MAX_SHARED_LANES};
 
 const PIECE: u32 = MIN_PIECE_LENGTH;
 const THIRD: PeerId = PeerId(8);
@@ -141,8 +141,8 @@ fn no_more_lanes_are_taken_than_there_may_be_and_none_by_numbers_of_this_side() 
         script.input(offer(2 * lane, 1));
         assert_eq!(script.news(), [answer_to(2 * lane)]);
     }
-    script.input(offer(20, 1));
-    assert_eq!(script.news(), [closed(20)]);
+    script.input(offer(100, 1));
+    assert_eq!(script.news(), [closed(100)]);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn more_providers_come_before_more_lanes() {
         script.input(offer(2 * lane, 1));
         script.news() == [answer_to(2 * lane)]
     });
-    assert_eq!(taken.count(), MAX_LANES / 2 - 1, "half of them to each, the first included");
+    assert_eq!(taken.count(), MAX_SHARED_LANES / 2 - 1, "half of them to each, the first included");
 }
 
 #[test]
