@@ -35,9 +35,6 @@ const MOST_TIMES: u32 = 64;
 /// Latencies of which the least counts, at least so many and over such a time: one read from a disk delays several.
 const SAMPLES: u32 = 4;
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The least latency of a path is taken to be no more than its shortest round trip, a quarter, and this: it may have been
-/// looked for while others filled a queue.
-const WORK: f64 = 0.01;
 /// Time after which the least latency is looked for anew.
 const LEAST_LASTS: Duration = Duration::from_secs(10);
 /// Time for which the highest rate counts, and up to twice that.
@@ -184,7 +181,6 @@ impl Pacing {
     /// A block came that was asked for.
     pub fn arrived(&mut self, now: Timestamp, sample: &Sample) {
         let (waits, latency) = (self.may_wait(sample.rate), (now - sample.asked).as_secs_f64());
-        let plausible = self.shortest.map_or(f64::MAX, |time| time * 1.25 + WORK);
         let Some(window) = &mut self.window else { return };
         window.note_rate(now, sample.rate);
         if sample.asked < window.round.since {
@@ -199,7 +195,7 @@ impl Pacing {
         match window.phase {
             Phase::Steady | Phase::Probing if window.round.count < SAMPLES => {}
             Phase::Steady if now < window.round.since + INTERVAL => {}
-            Phase::Steady => window.settle(now, waits, plausible),
+            Phase::Steady => window.settle(now, waits),
             Phase::Draining => {}
             Phase::Probing => {
                 window.least = Some((window.round.least, now));
@@ -232,9 +228,8 @@ impl Window {
     }
 
     /// A round trip has passed since the window last moved.
-    fn settle(&mut self, now: Timestamp, waits: u64, plausible: f64) {
+    fn settle(&mut self, now: Timestamp, waits: u64) {
         let Some((least, seen)) = self.least else { return };
-        let least = least.min(plausible);
         let part = least / self.round.least.max(1e-6);
         let target = (self.bytes as f64 * part.min(1.0)) as u64 + waits;
         let moved = self.bytes.midpoint(target);
