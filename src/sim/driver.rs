@@ -139,7 +139,7 @@ impl World {
         number.parse().ok().filter(|number| (*number as usize) < self.connections.len())
     }
 
-    pub(super) fn measure(&mut self, node: u32, peer: PeerId) {
+    fn measure(&mut self, node: u32, peer: PeerId) {
         let Some(flow) = self.flow_to(node, peer, 0) else { return };
         let link = &self.connections[flow.connection as usize];
         if link.open && !link.silent {

@@ -7,7 +7,6 @@ use super::node::Character;
 use super::queue::{Event, Nanos};
 use super::world::World;
 use crate::protocol::id::PeerId;
-use crate::protocol::limits::BLOCK_LENGTH;
 use crate::protocol::piece::BlockRange;
 use crate::protocol::signalling::PathKind;
 use crate::swarm::Input;
@@ -131,7 +130,6 @@ impl World {
                 let max_message_bytes = MAX_MESSAGE_BYTES;
                 self.input(node, Input::LinkOpened { peer, lane, max_message_bytes });
                 self.input(node, Input::PathFound { peer, path: PathKind::Direct });
-                self.measure(node, peer);
             }
         }
     }
@@ -263,17 +261,8 @@ impl World {
             let now = self.now;
             let Some(end) = self.end_mut(flow) else { continue };
             let Some(block) = end.waiting.pop_front() else { continue };
-            // A line sends packets in turn: small blocks are no smaller share of it.
-            end.in_turn += block.length;
-            let goes_on = end.in_turn < BLOCK_LENGTH;
-            if !goes_on {
-                end.in_turn = 0;
-            }
             end.ready_at = now + (wire_bytes(&block) as f64 * pace) as Nanos;
             let port = &mut self.ports[number as usize];
-            if goes_on {
-                port.turns.rotate_right(1);
-            }
             port.busy = true;
             let at = now + time_for(wire_bytes(&block), port.rate);
             self.queue.push(at, Event::Left { port: number, flow, block });

@@ -122,8 +122,6 @@ pub struct End {
     pub has_turn: bool,
     /// The earliest that its path takes the next block.
     pub ready_at: Nanos,
-    /// Bytes sent in this turn.
-    pub in_turn: u32,
     /// Blocks were handed over and the machine was not yet told how much waits.
     pub touched: bool,
 }
@@ -144,7 +142,6 @@ impl End {
             low_water: 0,
             has_turn: false,
             ready_at: 0,
-            in_turn: 0,
             touched: false,
         }
     }

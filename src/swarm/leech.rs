@@ -2,7 +2,7 @@
 
 use super::download::Kept;
 use super::remote_peer::RemotePeer;
-use super::request_pipeline::Arrival;
+use super::request_pipeline::{Arrival, PLAYING_RANGE_BYTES};
 use super::{
     BlockRange, Failure, Output, PathKind, PeerId, PeerMessage, PieceIndex, PieceRecord, Reason,
     Swarm, Timestamp, Topology,
@@ -140,10 +140,11 @@ impl Swarm {
         if self.paused || self.complete {
             return;
         }
+        let usual = if download.is_hurried() { PLAYING_RANGE_BYTES } else { u32::MAX };
+        let most = self.download_cap.most_at_once().min(usual);
         let scattered = self.topology == Some(Topology::Swarm);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
-            let (depth, longest) = remote.depth(now, download.is_hurried());
-            let most = self.download_cap.most_at_once().min(longest);
+            let depth = remote.depth_bytes(now, download.is_hurried());
             if remote.pipeline.bytes() + REFILL_BYTES.min(depth / 4) > depth {
                 continue;
             }
@@ -158,8 +159,7 @@ impl Swarm {
                     self.asks_at = Some(self.download_cap.allows_at(now));
                     break;
                 }
-                // With little under way the provider reads ahead, for which it has to see an order.
-                let ties = (scattered && !remote.pacing.steers()).then_some(&mut self.random);
+                let ties = scattered.then_some(&mut self.random);
                 let (layout, counts) = (&self.layout, &self.availability);
                 // The owner holds everything, also what it does not show.
                 let held = (&remote.have, remote.owner);
@@ -188,7 +188,6 @@ impl Swarm {
             self.drop_link(now, peer, Reason::Misbehaved);
             return;
         };
-        let (asked, under_way) = (remote.pipeline.asked_at(&block), remote.pipeline.bytes());
         match remote.pipeline.arrive(&block) {
             // It was on its way when it was taken back, and is as good as any.
             Arrival::Late if download.takes_late(peer, block.piece) => {}
@@ -199,7 +198,8 @@ impl Swarm {
             }
             Arrival::Expected => {}
         }
-        remote.note_block(now, block.length.into(), asked, under_way);
+        remote.last_block = now;
+        remote.received.add(now, u64::from(block.length));
         self.received.add(now, u64::from(block.length));
         let kept = download.block_arrived(peer, &block);
         if kept != Kept::No {

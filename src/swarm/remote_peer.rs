@@ -7,9 +7,8 @@ use litemap::LiteMap;
 
 use super::bitfield::Bitfield;
 use super::lane::Lane;
-use super::pacing::{Pacing, Sample};
 use super::read_ahead::ReadAhead;
-use super::request_pipeline::{PLAYING_RANGE_BYTES, RequestPipeline};
+use super::request_pipeline::RequestPipeline;
 use super::steering::Steering;
 use super::throughput::Throughput;
 use crate::clock::Timestamp;
@@ -76,8 +75,6 @@ pub struct RemotePeer {
     pub interested_sent: bool,
     /// What it was asked for.
     pub pipeline: RequestPipeline,
-    /// Holds that back where it would fill a queue.
-    pub pacing: Pacing,
     /// When it last sent a block, or was first asked for one after a pause.
     pub last_block: Timestamp,
     /// What came from it.
@@ -129,7 +126,6 @@ impl RemotePeer {
             choked: true,
             interested_sent: false,
             pipeline: RequestPipeline::default(),
-            pacing: Pacing::default(),
             last_block: now,
             received: Throughput::default(),
             interested: false,
@@ -152,38 +148,13 @@ impl RemotePeer {
         self.is_greeted() && self.provider && !self.choked && self.path_lost.is_none()
     }
 
-    /// Bytes that it ought to be asked for ahead, and the longest range at a time.
-    pub fn depth(&mut self, now: Timestamp, playing: bool) -> (u64, u32) {
+    /// Bytes that it ought to be asked for ahead, fewer while something is played.
+    pub fn depth_bytes(&self, now: Timestamp, playing: bool) -> u64 {
         let rate = self.received.bytes_per_second(now);
-        let usual = match playing {
+        match playing {
             true => RequestPipeline::playing_depth_bytes(rate, self.steering.shortest()),
             false => RequestPipeline::depth_bytes(rate),
-        };
-        let longest = if playing { PLAYING_RANGE_BYTES } else { u32::MAX };
-        self.pacing.depth(now, usual, (self.pipeline.bytes(), rate)).unwrap_or((usual, longest))
-    }
-
-    /// A block came that was asked for at this time, while so much was under way.
-    pub fn note_block(
-        &mut self,
-        now: Timestamp,
-        bytes: u64,
-        asked: Option<Timestamp>,
-        under_way: u64,
-    ) {
-        self.last_block = now;
-        self.received.add(now, bytes);
-        if let Some(asked) = asked {
-            let rate = self.received.bytes_per_second(now);
-            self.pacing.arrived(now, &Sample { asked, under_way, rate });
         }
-    }
-
-    /// ICE measured a round trip.
-    pub fn round_trip_measured(&mut self, time: Duration) {
-        self.round_trip = Some(time);
-        self.steering.measured(time);
-        self.pacing.round_trip_measured(time);
     }
 
     /// Whether it lacks a piece that it wants.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::assembly::intersection;
-use super::pacing::covered;
 use crate::clock::Timestamp;
 use crate::protocol::piece::BlockRange;
 
@@ -49,14 +48,14 @@ pub struct RequestPipeline {
 impl RequestPipeline {
     /// Bytes that ought to be in flight at this rate.
     pub fn depth_bytes(bytes_per_second: u64) -> u64 {
-        covered(bytes_per_second, COVERED.as_secs_f64()).clamp(MIN_DEPTH_BYTES, MAX_DEPTH_BYTES)
+        covered(bytes_per_second, COVERED).clamp(MIN_DEPTH_BYTES, MAX_DEPTH_BYTES)
     }
 
     /// Bytes that ought to be in flight at this rate while something is played, over a path of this round trip.
     pub fn playing_depth_bytes(bytes_per_second: u64, round_trip: Option<Duration>) -> u64 {
         // Half as much again, so that the rate can rise.
         let time = round_trip.unwrap_or(USUAL_ROUND_TRIP) * 3 / 2 + COVERED_PLAYING;
-        covered(bytes_per_second, time.as_secs_f64()).clamp(MIN_PLAYING_BYTES, MAX_DEPTH_BYTES)
+        covered(bytes_per_second, time).clamp(MIN_PLAYING_BYTES, MAX_DEPTH_BYTES)
     }
 
     /// Bytes in flight.
@@ -84,14 +83,6 @@ impl RequestPipeline {
     /// What is in flight, and when it was asked for, oldest first.
     pub fn in_flight(&self) -> impl Iterator<Item = (&BlockRange, Timestamp)> {
         self.in_flight.iter().zip(self.asked.iter().copied())
-    }
-
-    /// When the range was asked for in which a block begins.
-    pub fn asked_at(&self, block: &BlockRange) -> Option<Timestamp> {
-        let begins = |range: &BlockRange| {
-            range.piece == block.piece && (range.begin..range.end()).contains(&block.begin)
-        };
-        self.in_flight().find(|(range, _)| begins(range)).map(|(_, asked)| asked)
     }
 
     /// Accounts for a block. Providers send each range in as many blocks as they like, those of several lanes overtake
@@ -201,6 +192,11 @@ fn take_out_of(
         cut(index, left);
     }
     outside
+}
+
+/// Bytes at this rate in this time.
+fn covered(bytes_per_second: u64, time: Duration) -> u64 {
+    bytes_per_second.saturating_mul(time.as_millis() as u64) / 1000
 }
 
 #[cfg(test)]

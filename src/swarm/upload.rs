@@ -9,7 +9,6 @@ use super::remote_peer::RemotePeer;
 use super::throughput::Throughput;
 use super::{Output, PeerId};
 use crate::clock::Timestamp;
-use crate::protocol::limits::BLOCK_LENGTH;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 
 /// Bytes read ahead for one leech, or two pieces if that is more.
@@ -56,8 +55,8 @@ impl Upload {
         }
     }
 
-    /// Emits what can be sent and read now: a block's length in turn, in as many blocks as it was asked for in, so that all
-    /// whom this browser serves share what there is.
+    /// Emits what can be sent and read now: block by block in turn, so that all whom this browser serves share what
+    /// there is.
     pub fn pump(
         &mut self,
         now: Timestamp,
@@ -80,12 +79,7 @@ impl Upload {
                 }
                 break;
             }
-            let mut sent = 0;
-            while sent < BLOCK_LENGTH && self.cap.allows(now) {
-                let Some(length) = self.send_block_to(now, peer, remote, outputs) else { break };
-                sent += length;
-            }
-            if sent > 0 {
+            if self.send_block_to(now, peer, remote, outputs) {
                 self.last = Some(peer);
                 turns.push_back(peer);
             }
@@ -98,20 +92,22 @@ impl Upload {
         self.sends_at
     }
 
-    /// Sends the next block to a peer, if one is in memory and some lane has room. Answers its length.
+    /// Sends the next block to a peer, if one is in memory and some lane has room.
     fn send_block_to(
         &mut self,
         now: Timestamp,
         peer: PeerId,
         remote: &mut RemotePeer,
         outputs: &mut impl Extend<Output>,
-    ) -> Option<u32> {
-        let range = remote.queue.front_mut()?;
-        let loaded = self.loaded.get_mut(&range.piece)?;
-        let (first, count) = loaded.record?;
+    ) -> bool {
+        let Some(range) = remote.queue.front_mut() else { return false };
+        let Some(loaded) = self.loaded.get_mut(&range.piece) else { return false };
+        let Some((first, count)) = loaded.record else { return false };
         // The emptiest lane of those that have room: a fast one is emptied more often.
         let lanes = remote.lanes.iter_mut().filter(|(_, lane)| lane.has_room());
-        let (number, lane) = lanes.min_by_key(|(_, lane)| lane.buffered)?;
+        let Some((number, lane)) = lanes.min_by_key(|(_, lane)| lane.buffered) else {
+            return false;
+        };
         let number = *number;
         self.clock += 1;
         loaded.used = self.clock;
@@ -135,7 +131,7 @@ impl Upload {
         self.sent.add(now, u64::from(block.length));
         remote.sent.add(now, u64::from(block.length));
         outputs.extend([Output::SendBlock { peer, lane: number, block }]);
-        Some(block.length)
+        true
     }
 
     fn read_ahead(

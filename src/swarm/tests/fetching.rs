@@ -281,30 +281,3 @@ fn each_end_has_its_own_reason() {
 fn refusal(code: ErrorCode) -> ServerMessage {
     ServerMessage::Error { code, message: String::new() }
 }
-
-#[test]
-fn less_is_asked_for_while_round_trips_show_a_queue() {
-    let mut script = Script::recipient(&[100 * u64::from(PIECE)]);
-    script.serve();
-    let mut under_way: std::collections::VecDeque<_> = script.requested().into();
-    // One range after the other comes over a line of 1 MB/s. Answers what is under way after three seconds.
-    let mut run = |script: &mut Script, round_trips: &[u64]| {
-        for millis in round_trips {
-            let time = Duration::from_millis(*millis);
-            script.input(Input::RoundTripMeasured { peer: OTHER, time });
-        }
-        let end = script.now + seconds(3);
-        while script.now < end {
-            let range = under_way.pop_front().unwrap();
-            script.now = script.now + Duration::from_micros(range.length.into());
-            script.arrive(range);
-            under_way.extend(script.requested());
-        }
-        under_way.iter().map(|range| range.length).collect::<Vec<_>>()
-    };
-    let usual: u32 = run(&mut script, &[20]).iter().sum();
-    assert!(usual >= 3 << 18, "{usual}");
-    let less = run(&mut script, &[120, 120]);
-    assert!(less.iter().sum::<u32>() < 128 << 10, "{less:?} instead of {usual}");
-    assert!(less.iter().all(|length| *length <= 16 << 10), "{less:?}");
-}

@@ -13,7 +13,6 @@ mod coming_back;
 mod fetching;
 mod granting;
 mod lanes;
-mod pacing;
 mod playback;
 mod pool;
 mod serving;
