@@ -30,6 +30,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(160);
 /// A round trip this much above twice the shortest tells of a queue, and not of a busy browser.
 const QUEUE_TOLERANCE: Duration = Duration::from_millis(20);
+/// Long round trips in a row, some 20 s of them, after which the path itself has become longer if they are alike: a
+/// queue that connections fill rises and falls.
+const LONGER_PATH: u32 = 8;
 
 /// What is seen of the lanes to one peer.
 #[derive(Clone, Copy, Debug)]
@@ -79,11 +82,19 @@ pub struct Steering {
     shortest: Option<Duration>,
     /// Looks in a row that saw a queue in the path.
     queues: u32,
+    /// Long round trips in a row, whatever was done about them; the shortest and the longest of them.
+    long: (u32, Duration, Duration),
 }
 
 impl Default for Steering {
     fn default() -> Self {
-        Self { phase: None, pause: FIRST_PAUSE, shortest: None, queues: 0 }
+        Self {
+            phase: None,
+            pause: FIRST_PAUSE,
+            shortest: None,
+            queues: 0,
+            long: (0, Duration::MAX, Duration::ZERO),
+        }
     }
 }
 
@@ -93,7 +104,20 @@ impl Steering {
         let shortest = self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip));
         self.shortest = Some(shortest);
         let queue = round_trip > shortest * 2 + QUEUE_TOLERANCE;
-        self.queues = if queue { self.queues + 1 } else { 0 };
+        if !queue {
+            (self.queues, self.long) = (0, Self::default().long);
+            return;
+        }
+        self.queues += 1;
+        let (count, least, most) = self.long;
+        let (count, least, most) = (count + 1, least.min(round_trip), most.max(round_trip));
+        self.long = (count, least, most);
+        if count >= LONGER_PATH {
+            if most <= least * 5 / 4 {
+                (self.shortest, self.queues) = (Some(least), 0);
+            }
+            self.long = Self::default().long;
+        }
     }
 
     /// The shortest round trip that was measured: the path's length, without what waits in it.
@@ -355,6 +379,34 @@ mod tests {
             view.left += 1_000_000;
             assert_eq!(steering.look(Timestamp::new(LOOK_INTERVAL * look), &view), None);
         }
+    }
+
+    #[test]
+    fn a_path_that_became_longer_is_no_queue_for_ever_and_a_queue_is_no_longer_path() {
+        let opens = |round_trips: [u64; 2]| {
+            let mut steering = Steering::default();
+            steering.measured(Duration::from_millis(1));
+            let mut view = View {
+                open: 1,
+                opening: 0,
+                allowed: MAX_LANES,
+                left: 0,
+                backlogged: true,
+                round_trip: None,
+            };
+            let mut looks = (0..400_u32).filter_map(|look| {
+                // ICE measures every two and a half seconds.
+                if look.is_multiple_of(10) {
+                    let millis = round_trips[(look / 10 % 2) as usize];
+                    steering.measured(Duration::from_millis(millis));
+                }
+                view.left += 1_000_000;
+                steering.look(Timestamp::new(LOOK_INTERVAL * look), &view)
+            });
+            looks.next()
+        };
+        assert_eq!(opens([200, 203]), Some(Decision::Open(3)));
+        assert_eq!(opens([60, 120]), None);
     }
 
     proptest! {
