@@ -73,7 +73,7 @@ async function measure(
   file: string,
   alone: boolean,
 ): Promise<Measured> {
-  // Pages load on a short line; it is the transfer that is measured.
+  // The sender's page loads on a short line. A link knows only the line that is measured: it may be there before the click.
   await wan.set({ rttMs: 1 });
   const [sender, receiver] = [await here.newContext(), await there.newContext()];
   try {
@@ -83,9 +83,10 @@ async function measure(
     await owner.page.goto(server.url);
     await owner.chooseFiles.setInputFiles(file);
     const recipient = new Recipient(await receiver.newPage(), "chromium");
-    await recipient.page.goto(await owner.share());
-    await expect(recipient.button("Download")).toBeEnabled();
+    const link = await owner.share();
     await wan.set(line);
+    await recipient.page.goto(link);
+    await expect(recipient.button("Download")).toBeEnabled();
     await recipient.button("Download").click();
     await recipient.expectPhase("downloading", 30_000);
     await recipient.page.waitForTimeout(WARM_UP * 1000);
