@@ -33,6 +33,8 @@ const QUEUE_TOLERANCE: Duration = Duration::from_millis(20);
 /// Long round trips in a row, some 20 s of them, after which the path itself has become longer if they are alike: a
 /// queue that connections fill rises and falls.
 const LONGER_PATH: u32 = 8;
+/// No long round trips in a row: how many, the shortest, the longest.
+const NONE_LONG: (u32, Duration, Duration) = (0, Duration::MAX, Duration::ZERO);
 
 /// What is seen of the lanes to one peer.
 #[derive(Clone, Copy, Debug)]
@@ -88,13 +90,7 @@ pub struct Steering {
 
 impl Default for Steering {
     fn default() -> Self {
-        Self {
-            phase: None,
-            pause: FIRST_PAUSE,
-            shortest: None,
-            queues: 0,
-            long: (0, Duration::MAX, Duration::ZERO),
-        }
+        Self { phase: None, pause: FIRST_PAUSE, shortest: None, queues: 0, long: NONE_LONG }
     }
 }
 
@@ -105,7 +101,7 @@ impl Steering {
         self.shortest = Some(shortest);
         let queue = round_trip > shortest * 2 + QUEUE_TOLERANCE;
         if !queue {
-            (self.queues, self.long) = (0, Self::default().long);
+            (self.queues, self.long) = (0, NONE_LONG);
             return;
         }
         self.queues += 1;
@@ -116,7 +112,7 @@ impl Steering {
             if most <= least * 5 / 4 {
                 (self.shortest, self.queues) = (Some(least), 0);
             }
-            self.long = Self::default().long;
+            self.long = NONE_LONG;
         }
     }
 
@@ -301,6 +297,12 @@ mod tests {
         history
     }
 
+    /// So many lanes, and more to be sent than they take.
+    fn backlogged(open: usize) -> View {
+        let (allowed, round_trip) = (MAX_LANES, None);
+        View { open, opening: 0, allowed, left: 0, backlogged: true, round_trip }
+    }
+
     fn road(total: f64, lane: f64) -> Road {
         Road { total, lane, allowed: MAX_LANES, round_trip: Duration::from_millis(20) }
     }
@@ -309,6 +311,9 @@ mod tests {
     fn a_path_that_holds_each_lane_back_gets_all_of_them_within_ten_seconds() {
         let history = drive(&road(100e6, 2e6), Duration::from_secs(10));
         assert_eq!(history.last(), Some(&MAX_LANES), "{history:?}");
+        // Eight of them within seven.
+        let early = drive(&road(100e6, 2e6), Duration::from_secs(7));
+        assert!(early.last() >= Some(&8), "{early:?}");
     }
 
     #[test]
@@ -341,14 +346,7 @@ mod tests {
         for look in 0..100_u32 {
             let now = Timestamp::new(LOOK_INTERVAL * look);
             let left = u64::from(look) * 1_000_000;
-            let view = View {
-                open: 1,
-                opening: 0,
-                allowed: MAX_LANES,
-                left,
-                backlogged: false,
-                round_trip: None,
-            };
+            let view = View { left, backlogged: false, ..backlogged(1) };
             assert_eq!(steering.look(now, &view), None);
         }
     }
@@ -357,14 +355,7 @@ mod tests {
     fn a_queue_in_the_path_halves_the_lanes_and_opens_none() {
         let mut steering = Steering::default();
         steering.measured(Duration::from_millis(20));
-        let mut view = View {
-            open: 8,
-            opening: 0,
-            allowed: MAX_LANES,
-            left: 0,
-            backlogged: true,
-            round_trip: None,
-        };
+        let mut view = backlogged(8);
         assert_eq!(steering.look(Timestamp::ZERO, &view), None);
         for expected in [4, 2, 1] {
             for _ in 0..2 {
@@ -386,14 +377,7 @@ mod tests {
         let opens = |round_trips: [u64; 2]| {
             let mut steering = Steering::default();
             steering.measured(Duration::from_millis(1));
-            let mut view = View {
-                open: 1,
-                opening: 0,
-                allowed: MAX_LANES,
-                left: 0,
-                backlogged: true,
-                round_trip: None,
-            };
+            let mut view = backlogged(1);
             let mut looks = (0..400_u32).filter_map(|look| {
                 // ICE measures every two and a half seconds.
                 if look.is_multiple_of(10) {
