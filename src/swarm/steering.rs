@@ -64,6 +64,8 @@ pub enum Decision {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
+    /// The first lane's slow start goes beyond what it can keep up, and falls back.
+    Starting { until: Timestamp },
     /// Measures what the lanes that there are bring.
     Measuring { since: Timestamp, left: u64 },
     /// New lanes are being opened.
@@ -72,6 +74,10 @@ enum Phase {
     Settling { lanes: usize, before: f64, until: Timestamp },
     /// Measures what they bring.
     Judging { lanes: usize, before: f64, since: Timestamp, left: u64 },
+    /// They were given up, since they brought too little: what the others do without them shows whether that was right.
+    Emptying { with: f64, wanted: f64, until: Timestamp },
+    /// Measures what the others do.
+    Checking { with: f64, wanted: f64, since: Timestamp, left: u64 },
     /// Nothing is tried.
     Resting { until: Timestamp },
 }
@@ -121,6 +127,14 @@ impl Steering {
         self.shortest
     }
 
+    /// New lanes are being tried.
+    pub fn is_probing(&self) -> bool {
+        matches!(
+            self.phase,
+            Some(Phase::Opening { .. } | Phase::Settling { .. } | Phase::Judging { .. })
+        )
+    }
+
     /// Looks at the lanes.
     pub fn look(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
         if view.open > view.allowed {
@@ -135,7 +149,15 @@ impl Steering {
         }
         let View { left, .. } = *view;
         match self.phase {
-            None => self.phase = Some(Phase::Measuring { since: now, left }),
+            None => {
+                let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
+                self.phase = Some(Phase::Starting { until: now + trips });
+            }
+            Some(Phase::Starting { until }) => {
+                if now >= until {
+                    self.phase = Some(Phase::Measuring { since: now, left });
+                }
+            }
             Some(Phase::Measuring { since, left }) => return self.measure(now, view, since, left),
             Some(Phase::Opening { lanes, before, until }) => {
                 if view.opening == 0 || now >= until {
@@ -150,6 +172,16 @@ impl Steering {
             Some(Phase::Judging { lanes, before, since, left }) => {
                 if now >= since + MEASURED {
                     return self.judge(now, view, lanes, before, rate(now, view, since, left));
+                }
+            }
+            Some(Phase::Emptying { with, wanted, until }) => {
+                if now >= until {
+                    self.phase = Some(Phase::Checking { with, wanted, since: now, left });
+                }
+            }
+            Some(Phase::Checking { with, wanted, since, left }) => {
+                if now >= since + MEASURED {
+                    return self.check(now, view, with, wanted, rate(now, view, since, left));
                 }
             }
             Some(Phase::Resting { until }) => {
@@ -220,12 +252,30 @@ impl Steering {
         let earlier = view.open.saturating_sub(lanes).max(1);
         let wanted = LEAST_GAIN.max(1.0 + LEAST_PART * lanes as f64 / earlier as f64);
         if after < before * wanted {
-            self.back_off(now);
+            let until = now + SETTLING.max(view.round_trip.unwrap_or_default() * 2);
+            self.phase = Some(Phase::Emptying { with: after, wanted, until });
             return Some(Decision::GiveUp(lanes.min(view.open.saturating_sub(1))));
         }
         self.pause = FIRST_PAUSE;
         // What was just measured is where the next ones begin.
         if view.backlogged { self.probe(now, view, after) } else { self.again(now, view) }
+    }
+
+    /// A rate changes for many reasons: one that was measured just before it fell makes new lanes look like none. So they
+    /// are compared with what comes after them as well, and opened anew at once if that is as much less.
+    fn check(
+        &mut self,
+        now: Timestamp,
+        view: &View,
+        with: f64,
+        wanted: f64,
+        without: f64,
+    ) -> Option<Decision> {
+        if view.backlogged && with >= without * wanted {
+            return self.probe(now, view, without);
+        }
+        self.back_off(now);
+        None
     }
 
     fn again(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
@@ -338,6 +388,22 @@ mod tests {
         assert!(share(4.0) > share(1.0) * LEAST_GAIN, "by the total alone they would be kept");
         let history = drive_by(share, Duration::from_secs(60));
         assert_eq!(history.last(), Some(&1), "{history:?}");
+    }
+
+    #[test]
+    fn lanes_that_were_measured_against_a_good_moment_are_opened_again_at_once() {
+        // Slow start goes on until the first packet is lost; from then on each lane carries a fifth of that.
+        let looks = std::cell::Cell::new(0);
+        let carries = |lanes: f64| {
+            looks.set(looks.get() + 1);
+            if looks.get() < 10 { 5e6 } else { 1e6 * lanes }
+        };
+        let history = drive_by(carries, Duration::from_secs(20));
+        let first = history.iter().position(|lanes| *lanes == 4).unwrap();
+        let given_up = first + history[first..].iter().position(|lanes| *lanes == 1).unwrap();
+        let again = given_up + history[given_up..].iter().position(|lanes| *lanes == 4).unwrap();
+        assert!(LOOK_INTERVAL * (again - given_up) as u32 <= Duration::from_secs(3), "{history:?}");
+        assert_eq!(history.last(), Some(&MAX_LANES), "{history:?}");
     }
 
     #[test]
