@@ -66,6 +66,8 @@ pub struct PeerConnection {
     /// Where blocks get their headers: the channel takes a copy, so one after the other can stand here.
     message: RefCell<Uint8Array>,
     path_lost: Rc<Cell<bool>>,
+    /// Which round trip was told last.
+    told: Rc<Cell<f64>>,
     listeners: Vec<Listener>,
 }
 
@@ -96,6 +98,7 @@ impl PeerConnection {
             max_message_bytes: Rc::default(),
             message: RefCell::new(Uint8Array::new_with_length(0)),
             path_lost: Rc::default(),
+            told: Rc::default(),
             listeners: Vec::new(),
         };
         this.listen_to_connection();
@@ -106,7 +109,7 @@ impl PeerConnection {
     fn listen_to_connection(&mut self) {
         let tell = self.on_event.clone();
         let connection = self.negotiation.connection().clone();
-        let lost = self.path_lost.clone();
+        let (lost, told) = (self.path_lost.clone(), self.told.clone());
         self.listeners.push(Listener::new(
             self.negotiation.connection(),
             "connectionstatechange",
@@ -120,7 +123,7 @@ impl PeerConnection {
                 }
                 RtcPeerConnectionState::Connected if lost.replace(false) => {
                     tell(LinkEvent::PathRestored);
-                    spawn_local(look_at_path(connection.clone(), tell.clone()));
+                    spawn_local(look_at_path(connection.clone(), tell.clone(), told.clone()));
                 }
                 _ => {}
             },
@@ -132,13 +135,13 @@ impl PeerConnection {
             let tell = self.on_event.clone();
             let (control, blocks) = (self.control.clone(), self.blocks.clone());
             let max_message_bytes = self.max_message_bytes.clone();
-            let connection = self.negotiation.connection().clone();
+            let (connection, told) = (self.negotiation.connection().clone(), self.told.clone());
             self.listeners.push(Listener::new(channel, "open", move |_: web_sys::Event| {
                 let open =
                     |channel: &RtcDataChannel| channel.ready_state() == RtcDataChannelState::Open;
                 if open(&control) && open(&blocks) {
                     tell(LinkEvent::Opened { max_message_bytes: max_message_bytes.get() });
-                    spawn_local(look_at_path(connection.clone(), tell.clone()));
+                    spawn_local(look_at_path(connection.clone(), tell.clone(), told.clone()));
                 }
             }));
             let tell = self.on_event.clone();
@@ -187,7 +190,8 @@ impl PeerConnection {
 
     /// Tells [`LinkEvent::Path`] and [`LinkEvent::RoundTrip`], as far as the browser knows them.
     pub fn look_at_path(&self) {
-        spawn_local(look_at_path(self.negotiation.connection().clone(), self.on_event.clone()));
+        let connection = self.negotiation.connection().clone();
+        spawn_local(look_at_path(connection, self.on_event.clone(), self.told.clone()));
     }
 
     /// Answers an offer, the first or one within the connection; tells [`LinkEvent::Description`].

@@ -1,5 +1,6 @@
 //! The path that a connection's bytes take.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,8 +12,13 @@ use web_sys::RtcPeerConnection;
 use super::peer_connection::LinkEvent;
 use crate::protocol::signalling::PathKind;
 
-/// Looks the chosen candidate pair up and tells whether a TURN server is in the path, and how long it is.
-pub async fn look_at_path(connection: RtcPeerConnection, tell: Rc<dyn Fn(LinkEvent)>) {
+/// Looks the chosen candidate pair up and tells whether a TURN server is in the path, and how long it is. A round trip
+/// that was told before, by the browser's sum or its last one, is not told again: `told` remembers it.
+pub async fn look_at_path(
+    connection: RtcPeerConnection,
+    tell: Rc<dyn Fn(LinkEvent)>,
+    told: Rc<Cell<f64>>,
+) {
     let Ok(report) = JsFuture::from(connection.get_stats()).await else { return };
     let report: js_sys::Map = report.unchecked_into();
     let field = |entry: &JsValue, name: &str| {
@@ -42,6 +48,10 @@ pub async fn look_at_path(connection: RtcPeerConnection, tell: Rc<dyn Fn(LinkEve
     });
     tell(LinkEvent::Path(if relayed { PathKind::Relayed } else { PathKind::Direct }));
     let seconds = field(&pair, "currentRoundTripTime").as_f64();
+    let sum = field(&pair, "totalRoundTripTime").as_f64().or(seconds);
+    if sum.is_none_or(|sum| told.replace(sum) == sum) {
+        return;
+    }
     if let Some(Ok(time)) = seconds.map(Duration::try_from_secs_f64) {
         tell(LinkEvent::RoundTrip(time));
     }

@@ -1,4 +1,4 @@
-//! A rate that the person set: a token bucket.
+//! A rate that the person set, or the path: a token bucket.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 /// Time whose bytes may gather while nothing is sent: browsers wake a hidden tab's timers only once a second.
 const GATHERED: Duration = Duration::from_secs(1);
 /// Time between two wakings at least, so that a slow rate does not wake the page for every block.
-const WAKING: Duration = Duration::from_millis(50);
+const WAKING: Duration = Duration::from_millis(20);
 
 /// Bytes a second, or no limit.
 #[derive(Clone, Debug, Default)]

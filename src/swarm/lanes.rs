@@ -175,8 +175,10 @@ fn view_of(remote: &RemotePeer, allowed: usize) -> View {
         open: own().filter(|lane| lane.is_sending()).count(),
         opening: own().filter(opening).count(),
         allowed: allowed.max(1),
-        left: own().map(Lane::left).sum(),
-        backlogged: own().filter(|lane| lane.is_sending()).any(|lane| lane.buffered > 0),
+        left: remote.left(),
+        // Where pacing holds back, more lanes carry no more.
+        backlogged: !remote.pacing.limits()
+            && own().filter(|lane| lane.is_sending()).any(|lane| lane.buffered > 0),
         round_trip: remote.round_trip,
     }
 }

@@ -18,6 +18,7 @@
 //! | `provider` | serving: whom, requests of others, files that vanish |
 //! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
 //! | `upload`, `read_ahead`, `granting`, `slots` | the state of serving |
+//! | `pacing` | how fast to send, so that no queue stands in the path |
 //! | `cap` | the rates that the person allows |
 //! | `status` | what the page may know |
 
@@ -36,6 +37,7 @@ mod leech;
 mod links;
 mod membership;
 pub mod negotiation;
+mod pacing;
 mod piece_picker;
 mod playback;
 mod provider;
@@ -216,8 +218,7 @@ impl Swarm {
             Input::PathRestored { .. } => {}
             Input::RoundTripMeasured { peer, time } => {
                 if let Some(remote) = self.peers.get_mut(&peer) {
-                    remote.round_trip = Some(time);
-                    remote.steering.measured(time);
+                    remote.round_trip_measured(now, time);
                 }
             }
             Input::Capped(caps) => {
@@ -337,13 +338,19 @@ impl Swarm {
             self.next_stats = now + STATS_INTERVAL;
             self.tell_stats(rate);
         }
+        // Whoever sends has to see a queue soon.
+        for (peer, _) in self.peers.iter().filter(|(_, remote)| !remote.queue.is_empty()) {
+            self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
+        }
     }
 
     /// Tells what was measured last and measures anew.
     fn tell_stats(&mut self, uplink_bytes_per_second: u64) {
         let mut round_trips = Vec::new();
         for (peer, remote) in self.peers.iter().filter(|(_, remote)| remote.is_greeted()) {
-            self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
+            if remote.queue.is_empty() {
+                self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
+            }
             if let Some(time) = remote.round_trip.filter(|_| round_trips.len() < MAX_TOLD_LINKS) {
                 let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
                 round_trips.push(RoundTrip { peer: *peer, millis });

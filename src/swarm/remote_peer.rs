@@ -6,7 +6,9 @@ use std::time::Duration;
 use litemap::LiteMap;
 
 use super::bitfield::Bitfield;
+use super::cap::Cap;
 use super::lane::Lane;
+use super::pacing::{Pacing, Sending};
 use super::read_ahead::ReadAhead;
 use super::request_pipeline::RequestPipeline;
 use super::steering::Steering;
@@ -86,6 +88,10 @@ pub struct RemotePeer {
     pub wanted: Option<Bitfield>,
     /// What went to it.
     pub sent: Throughput,
+    /// How fast to send, so that no queue stands in the path.
+    pub pacing: Pacing,
+    /// What pacing allows.
+    pub pace: Cap,
     /// This browser does not serve it now.
     pub choking: bool,
     /// What it asked for, oldest first.
@@ -131,6 +137,8 @@ impl RemotePeer {
             interested: false,
             wanted: None,
             sent: Throughput::default(),
+            pacing: Pacing::default(),
+            pace: Cap::default(),
             choking: true,
             queue: VecDeque::new(),
             read_ahead: ReadAhead::default(),
@@ -146,6 +154,35 @@ impl RemotePeer {
     /// It can be asked for pieces now.
     pub fn serves(&self) -> bool {
         self.is_greeted() && self.provider && !self.choked && self.path_lost.is_none()
+    }
+
+    /// Bytes that wait in the lanes' buffers.
+    fn waiting(&self) -> u64 {
+        self.lanes.values().map(|lane| lane.buffered).sum()
+    }
+
+    /// Bytes that left this browser so far, over lanes that are closed as well.
+    pub fn left(&self) -> u64 {
+        self.sent.total().saturating_sub(self.waiting())
+    }
+
+    /// ICE measured a round trip.
+    pub fn round_trip_measured(&mut self, now: Timestamp, time: Duration) {
+        self.round_trip = Some(time);
+        self.steering.measured(time);
+        let more = self.waiting() > 0 || !self.queue.is_empty();
+        let sending = Sending { left: self.left(), more, probing: self.steering.is_probing() };
+        let before = self.pacing.bytes_per_second();
+        self.pacing.round_trip_measured(
+            now,
+            time,
+            self.steering.shortest().unwrap_or(time),
+            sending,
+        );
+        let allowed = self.pacing.bytes_per_second();
+        if allowed != before {
+            self.pace.set(now, allowed);
+        }
     }
 
     /// Bytes that it ought to be asked for ahead, fewer while something is played.

@@ -75,9 +75,15 @@ impl Upload {
             let Some(remote) = peers.get_mut(&peer) else { continue };
             if !self.cap.allows(now) {
                 if turns.iter().chain([&peer]).any(|p| peers.get(p).is_some_and(has_work)) {
-                    self.sends_at = Some(self.cap.allows_at(now));
+                    self.sends_again_at(self.cap.allows_at(now));
                 }
                 break;
+            }
+            if !remote.pace.allows(now) {
+                if has_work(remote) {
+                    self.sends_again_at(remote.pace.allows_at(now));
+                }
+                continue;
             }
             if self.send_block_to(now, peer, remote, outputs) {
                 self.last = Some(peer);
@@ -87,9 +93,13 @@ impl Upload {
         self.read_ahead(layout, peers, outputs);
     }
 
-    /// When more may be sent, if the person's limit is in the way.
+    /// When more may be sent, if the person's limit or the pace for a path is in the way.
     pub fn sends_at(&self) -> Option<Timestamp> {
         self.sends_at
+    }
+
+    fn sends_again_at(&mut self, at: Timestamp) {
+        self.sends_at = Some(self.sends_at.map_or(at, |earlier| earlier.min(at)));
     }
 
     /// Sends the next block to a peer, if one is in memory and some lane has room.
@@ -128,6 +138,7 @@ impl Upload {
             outputs.extend([Output::SetLowWater { peer, lane: number, bytes }]);
         }
         self.cap.take(block.length.into());
+        remote.pace.take(block.length.into());
         self.sent.add(now, u64::from(block.length));
         remote.sent.add(now, u64::from(block.length));
         outputs.extend([Output::SendBlock { peer, lane: number, block }]);

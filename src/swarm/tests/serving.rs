@@ -1,7 +1,7 @@
 //! An owner's side.
 
 use super::*;
-use crate::protocol::limits::MAX_CANDIDATES;
+use crate::protocol::limits::{MAX_CANDIDATES, MAX_RANGES_PER_REQUEST};
 use crate::protocol::peer_wire::BLOCK_HEADER_BYTES;
 
 const PIECE: u32 = MIN_PIECE_LENGTH;
@@ -169,6 +169,52 @@ fn sending_stops_at_the_high_water_mark_and_goes_on_when_drained() {
     assert!((most..most + 65_544).contains(&sent), "{sent}");
     script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: 64 << 10 });
     assert!(!blocks(&script.news()).is_empty());
+}
+
+#[test]
+fn a_queue_in_the_path_slows_sending_down_until_it_is_gone() {
+    let ranges: Vec<_> = (0..600).map(|piece| range(piece, 0, PIECE)).collect();
+    let mut script = asked(&[600 * u64::from(PIECE)], &ranges[..1]);
+    for ranges in ranges[1..].chunks(MAX_RANGES_PER_REQUEST) {
+        script.gets(&PeerMessage::Request(ranges.to_vec()));
+    }
+    let (mut waiting, mut left) = (0, 0);
+    // Bytes that leave in so many seconds, of 2 MB/s that the path takes; ICE measures every two and a half.
+    let mut sends = |seconds: u64, millis: u64| {
+        let before = left;
+        for tick in 0..seconds * 10 {
+            if tick % 25 == 0 {
+                let time = Duration::from_millis(millis);
+                script.input(Input::RoundTripMeasured { peer: OTHER, time });
+            }
+            let takes = 200_000.min(waiting);
+            (waiting, left) = (waiting - takes, left + takes);
+            script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: waiting });
+            script.wait(Duration::from_millis(100));
+            let mut news = script.news();
+            while !news.is_empty() {
+                for output in news {
+                    match output {
+                        Output::LoadPiece { piece } => script.input(loaded(piece.0)),
+                        Output::SendBlock { block, .. } => {
+                            waiting += u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
+                        }
+                        _ => {}
+                    }
+                }
+                news = script.news();
+            }
+        }
+        left - before
+    };
+    let most = sends(10, 20);
+    assert!(most > 18_000_000, "{most}");
+    assert!(sends(10, 120) > 18_000_000, "not before it is sure");
+    let paced = sends(5, 120);
+    assert!((5_000_000..9_000_000).contains(&paced), "{paced}");
+    sends(20, 20);
+    let again = sends(5, 20);
+    assert!(again > 9_000_000, "{again}");
 }
 
 #[test]
