@@ -1,11 +1,10 @@
 //! How fast to send to one peer, so that no queue stands in the path.
 //!
-//! A connection of a browser is NewReno, which fills whatever queue the path has until it overflows: on a home line that is
-//! half a second in which nobody else's call is understood. ICE measures round trips beside the data, every two and a half
-//! seconds. While they are short nothing is limited. When two are long without a short one between them, the sender goes on a little more
-//! slowly than things were just leaving it, until they are short again; then it comes back half-way to where the queue
-//! began, and on in small steps. Those are proportional to the root of the rate, so that of two on one line the slower
-//! grows by more.
+//! A connection of a browser is NewReno, which fills whatever queue the path has until it overflows: on a home line that may be
+//! half a second, in which nobody else's call is understood. ICE measures round trips beside the data, every two and a half
+//! seconds. While they are short nothing is limited. After several long ones without a short one between them the sender
+//! goes on a little more slowly, until they are short again; then it comes back half-way to where the queue began, and on
+//! in small steps. Those are proportional to the root of the rate, so that of two on one line the slower grows by more.
 //!
 //! A long round trip may have other causes: a path that has become longer, others who fill the line, a browser with too
 //! much to do. None of them goes away when less is sent. So when much less still sees long ones, the limit is
@@ -22,14 +21,13 @@ const LONG: (f64, Duration) = (1.5, Duration::from_millis(15));
 const SEEN: u32 = 4;
 /// The same before a limit is lowered: one may be a browser that was busy.
 const SEEN_AGAIN: u32 = 2;
-/// The part of what was leaving that may leave after these: what a queue of 100 ms holds is gone with it after
-/// a second or two.
+/// The part that may leave after these: what a queue of 100 ms holds is gone after a second.
 const LESS: f64 = 0.88;
 /// The part that is left after each further one, until a short one was seen.
 const STILL_LESS: f64 = 0.85;
 /// The part of a limit that counts as leaving at least: what leaves also dips for other reasons.
 const LEAST_USED: f64 = 0.8;
-/// Long round trips, without a short one between them, after which a limit is lifted that did not help: half is sent by then.
+/// Long round trips, without a short one between them, after which a limit is lifted that did not help: a third is sent by then.
 const PATIENCE: u32 = 10;
 /// Growth with each short round trip, in bytes a second by the root of bytes a second: 4.5 % at 5 MB/s, 10 % at 1 MB/s.
 const STEP: f64 = 100.0;
@@ -80,7 +78,7 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// A round trip was measured, on a path whose shortest is this. Each is told once.
+    /// A round trip was measured, on a path whose shortest is this; each is to be told once.
     pub fn round_trip_measured(
         &mut self,
         now: Timestamp,
