@@ -102,7 +102,7 @@ impl Lane {
     }
 
     /// Bytes handed over so far that have left the channel's buffer.
-    pub fn left(&self) -> u64 {
+    fn left(&self) -> u64 {
         self.handed.saturating_sub(self.buffered)
     }
 
