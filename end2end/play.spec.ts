@@ -106,6 +106,7 @@ test("a service worker that is stopped again and again is not missed", async ({ 
   await listen(one.page);
   const devtools = await one.page.context().newCDPSession(one.page);
   await devtools.send("ServiceWorker.enable");
+  // Also before the head of the file is here, when a browser takes what broke off for a file that it does not know.
   for (const place of [100, 20, 250]) {
     await devtools.send("ServiceWorker.stopAllWorkers");
     await one.seek(place);

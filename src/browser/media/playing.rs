@@ -14,6 +14,9 @@ use crate::transfer::{PlayerCommand, Track};
 
 /// Times that a player asks again after the connection to the service worker broke, before the person has to.
 const MOST_RETRIES: u32 = 8;
+/// Times that it asks again when it looks as if the file itself were at fault: browsers say the same of a file whose answer
+/// broke off before its head was there.
+const MOST_DOUBTS: u32 = 2;
 /// Seconds that are played before the place is remembered anew.
 const REMEMBER_SECONDS: f64 = 5.0;
 /// A track is begun anew by "previous" after this many seconds; before, it is the track before it.
@@ -139,13 +142,13 @@ impl Inner {
         let Some(track) = self.current() else { return };
         let code = element.element.error().map_or(0, |error| error.code());
         let retries = self.retries.get();
-        // Whoever asks again has begun before, though what broke this time broke before the length was known anew.
-        let began = element.duration() > 0.0 || retries > 0;
+        let place = self.view.borrow().position;
+        // What was heard before is no unknown kind of file.
+        let heard = element.duration() > 0.0 || place > 0.0;
         let broken = code == MediaError::MEDIA_ERR_NETWORK
-            || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && began);
-        if broken && retries < MOST_RETRIES {
+            || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && heard);
+        if retries < if broken { MOST_RETRIES } else { MOST_DOUBTS } {
             self.retries.set(retries + 1);
-            let place = self.view.borrow().position;
             self.seek_to.set((place > 0.0).then_some(place));
             let source = element.element.src();
             element.element.set_src(&source);
