@@ -31,6 +31,19 @@ test("without a file system for pages the download is kept in memory, and says s
   await expect(someone.page.getByText("held in memory")).toBeVisible();
 });
 
+test("a worker that could not start with the page starts with the download", async ({ owner, recipient, folder }) => {
+  const file = await makeFile(folder, "small.bin", MIB + 3);
+  const { link } = await owner([file.path]);
+  const someone = await recipient("/");
+  const script = "**/storage-worker.js";
+  const failed = someone.page.waitForEvent("requestfailed", (request) => request.url().includes("storage-worker"));
+  await someone.page.route(script, (route) => route.abort());
+  await someone.page.goto(link);
+  await failed;
+  await someone.page.unroute(script);
+  expect(await someone.download()).toMatchObject({ name: file.name, sha256: file.sha256 });
+});
+
 test("several files are packed from memory as well", async ({ owner, recipient, folder }) => {
   const files = await makeFiles(folder, { "one.bin": MIB + 1, "two.bin": 5 });
   const { link } = await owner(files.map((file) => file.path));

@@ -38,6 +38,8 @@ struct Inner {
     view: RefCell<ReceiveView>,
     room: RefCell<Option<Rc<OpenedRoom>>>,
     storage: RefCell<Option<Rc<Storage>>>,
+    /// Started while the person reads what is in the room, for the first thing that they want of it.
+    idle_storage: RefCell<Option<Storage>>,
     plan: RefCell<Option<Rc<Plan>>>,
     driver: RefCell<Option<SwarmDriver>>,
     /// Tells a download from the one before it, whose last words may still come.
@@ -75,6 +77,7 @@ impl Receive {
             }),
             room: RefCell::default(),
             storage: RefCell::default(),
+            idle_storage: RefCell::default(),
             plan: RefCell::default(),
             driver: RefCell::default(),
             generation: Cell::new(0),
@@ -267,6 +270,8 @@ impl Inner {
         let rows = file_rows(&room.manifest);
         self.media.replace(Some(Media::new(self, &room, &rows)));
         self.room.replace(Some(Rc::new(room)));
+        // Where it cannot start now, it is tried again, and told, when it is needed.
+        self.idle_storage.replace(Storage::start().ok());
         if rows.iter().any(|row| matches!(row.kind, Some(Kind::Audio | Kind::Video))) {
             self.watch_for_broadcasts();
         }

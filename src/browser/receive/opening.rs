@@ -61,16 +61,23 @@ impl Inner {
         let generation = self.generation.get();
         let weak = Rc::downgrade(self);
         let name = room.link.room_id.to_string();
-        let opened = Storage::open(&name, move |event| {
+        let storage = match self.idle_storage.take().filter(|idle| !idle.is_dead()) {
+            Some(idle) => idle,
+            None => match Storage::start() {
+                Ok(started) => started,
+                Err(error) => {
+                    self.fail(&Problem::from(error).0);
+                    return;
+                }
+            },
+        };
+        storage.open(&name, move |event| {
             let inner = weak.upgrade().filter(|inner| inner.generation.get() == generation);
             if let Some(inner) = inner {
                 inner.storage_event(&room, event);
             }
         });
-        match opened {
-            Ok(storage) => drop(self.storage.replace(Some(Rc::new(storage)))),
-            Err(error) => self.fail(&Problem::from(error).0),
-        }
+        self.storage.replace(Some(Rc::new(storage)));
     }
 
     fn chosen(&self) -> Vec<bool> {

@@ -1,6 +1,6 @@
 //! The page's side of the storage worker.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Array, Float64Array, Function, Promise, Reflect, Uint8Array, Uint32Array};
@@ -84,6 +84,8 @@ pub struct Storage {
     readers: Readers,
     last_reader: Cell<u32>,
     leaving: Leaving,
+    hearer: Hearer,
+    dead: Rc<Cell<bool>>,
     _listeners: [Listener; 3],
 }
 
@@ -95,16 +97,15 @@ type Spare = Rc<RefCell<Vec<Uint8Array>>>;
 type Readers = Rc<RefCell<LiteMap<u32, Function>>>;
 /// Itself, while it removes its files: until then it must not end.
 type Leaving = Rc<RefCell<Option<Rc<Storage>>>>;
+/// Who opened a store.
+type Hearer = Rc<OnceCell<Box<dyn Fn(StorageEvent)>>>;
 
 impl Storage {
-    /// Starts the worker and opens the store of this name.
+    /// Starts the worker, and nothing else: that takes longer than all that comes between a store and the first byte.
     ///
     /// # Errors
     /// The browser refuses workers.
-    pub fn open(
-        name: &str,
-        on_event: impl Fn(StorageEvent) + Clone + 'static,
-    ) -> Result<Self, Error> {
+    pub fn start() -> Result<Self, Error> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(BOOTSTRAP, &options)?;
@@ -113,10 +114,10 @@ impl Storage {
         Reflect::set(&start, &"module".into(), &wasm_bindgen::module())?;
         worker.post_message(&start)?;
         // Until the worker's code runs, messages to it would be lost.
-        let open = Array::of2(&"open".into(), &name.into());
-        let waiting = Rc::new(RefCell::new(Some(vec![open.into()])));
+        let waiting = Rc::new(RefCell::new(Some(Vec::new())));
         let (loaded, leaving) = (Loaded::default(), Leaving::default());
-        let (target, queue, told) = (worker.clone(), waiting.clone(), on_event.clone());
+        let (hearer, dead) = (Hearer::default(), Rc::new(Cell::new(false)));
+        let (target, queue, told) = (worker.clone(), waiting.clone(), hearer.clone());
         let spare = Spare::default();
         let (pieces, freed, gone) = (loaded.clone(), spare.clone(), leaving.clone());
         let readers = Readers::default();
@@ -145,10 +146,11 @@ impl Storage {
                     }
                     _ => {}
                 }
-                told(event);
+                tell(&told, event);
             }
         };
-        let (failed, gone, left) = (on_event.clone(), leaving.clone(), readers.clone());
+        let (failed, died) = (hearer.clone(), dead.clone());
+        let (gone, left) = (leaving.clone(), readers.clone());
         let listeners = [
             Listener::new(&worker, "message", heard),
             Listener::new(&worker, "error", move |_: web_sys::Event| {
@@ -157,15 +159,37 @@ impl Storage {
                 for (_, reader) in left.take() {
                     let _ = reader.call1(&JsValue::NULL, &JsValue::NULL);
                 }
-                failed(StorageEvent::Failed);
+                died.set(true);
+                tell(&failed, StorageEvent::Failed);
             }),
-            Listener::new(&worker, "messageerror", move |_: web_sys::Event| {
-                on_event(StorageEvent::Failed);
+            Listener::new(&worker, "messageerror", {
+                let hearer = hearer.clone();
+                move |_: web_sys::Event| tell(&hearer, StorageEvent::Failed)
             }),
         ];
-        let last_reader = Cell::new(0);
-        let _listeners = listeners;
-        Ok(Self { worker, waiting, loaded, spare, readers, last_reader, leaving, _listeners })
+        Ok(Self {
+            worker,
+            waiting,
+            loaded,
+            spare,
+            readers,
+            last_reader: Cell::new(0),
+            leaving,
+            hearer,
+            dead,
+            _listeners: listeners,
+        })
+    }
+
+    /// Whether the worker ended by itself.
+    pub fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
+    /// Opens the store of this name. Once.
+    pub fn open(&self, name: &str, on_event: impl Fn(StorageEvent) + 'static) {
+        let _ = self.hearer.set(Box::new(on_event));
+        self.send(&["open".into(), name.into()]);
     }
 
     /// Compares pieces that an earlier visit left with their hashes, which lie one behind the other.
@@ -277,6 +301,14 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         self.worker.terminate();
+    }
+}
+
+fn tell(hearer: &Hearer, event: StorageEvent) {
+    // Whoever is told may drop the storage, and with it all that calls this.
+    let hearer = hearer.clone();
+    if let Some(hear) = hearer.get() {
+        hear(event);
     }
 }
 
