@@ -6,7 +6,8 @@
  * one owner, whose line is not capped.
  *
  * `T4M_BENCH_MB` sets the size (500), `T4M_BENCH_MBIT` the line (10), `T4M_BENCH_TIMES` how often (5), `T4M_BENCH_READING`
- * the seconds before the click (2), `T4M_BENCH_USERS` the listeners (30). WebTorrent is installed below `end2end/results` when it is missing there.
+ * the seconds before the click (2), `T4M_BENCH_USERS` the listeners (30). WebTorrent is installed below `end2end/results`
+ * when it is missing there.
  */
 
 import { chromium, type Browser, type BrowserContext, type Page } from "@playwright/test";
