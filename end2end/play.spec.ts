@@ -1,5 +1,6 @@
 /** Audio and video play while they arrive, in every place, and go on after whatever happens. */
 
+import { open } from "node:fs/promises";
 import { makeFile, makeFiles } from "./fixtures/files.ts";
 import { hear, listen, makeMedia, slowReading, STEP, toneAt } from "./fixtures/media.ts";
 import { expect, test, type Recipient } from "./fixtures/index.ts";
@@ -176,6 +177,62 @@ test("a song shows what it says of itself, also to the lock screen", async ({ fo
     return { title, artist, album, pictures: artwork.length };
   });
   expect(shown).toEqual({ title: "Night <b>Train</b>", artist: "The Testers", album: "Tones", pictures: 1 });
+  await one.player.getByRole("button", { name: "Close player" }).click();
+  await one.play();
+  await expect(one.player).toContainText("The Testers");
+  await expect(one.player.locator(".player-artwork")).toBeVisible();
+});
+
+test("when the rest cannot be had any more, that is said, and Play can be pressed", async ({
+  folder,
+  owner,
+  recipient,
+  allowErrors,
+}) => {
+  // The room is gone, and whoever asks for the song is told that it is not here.
+  allowErrors(/status of (404|410)/);
+  const song = await makeMedia(folder, "song.wav", 600);
+  const sent = await owner([song.path], { initScript: slowReading });
+  const one = await recipient(sent.link);
+  await one.play();
+  // Later than the place that is remembered first.
+  await expect.poll(() => seconds(one)).toBeGreaterThan(6);
+  await sent.owner.stopSharing();
+  // What is here has holes: it is fetched in no order.
+  await one.seek(400);
+  await expect(one.player).toContainText("The rest of song.wav cannot be had now.");
+  const play = one.player.getByRole("button", { name: "Play", exact: true });
+  await expect(play).toBeVisible();
+  await play.click();
+  await expect(one.player).toContainText("The rest of song.wav cannot be had now.");
+  await expect(play).toBeVisible();
+});
+
+test("a file that is damaged in its middle is played up to there, and that is said", async ({ folder, owner, recipient }) => {
+  const film = await makeMedia(folder, "film.mp4", 60);
+  const file = await open(film.path, "r+");
+  await file.write(Buffer.alloc(film.bytes * 0.4, 0xa5), 0, undefined, Math.floor(film.bytes * 0.3));
+  await file.close();
+  const { link } = await owner([film.path]);
+  const one = await recipient(link);
+  await one.play();
+  await expect.poll(() => seconds(one)).toBeGreaterThan(6);
+  await one.seek(17);
+  await expect(one.player).toContainText("This browser cannot play film.mp4: it is damaged");
+  await expect(one.player.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+});
+
+test("what was left out is not played, and not called damaged", async ({ folder, owner, recipient }) => {
+  const [first, second] = [await makeMedia(folder, "1 first.mp3", 30), await makeMedia(folder, "2 second.mp3", 30)];
+  const { link } = await owner([first.path, second.path]);
+  const one = await recipient(link);
+  await one.page.getByRole("checkbox", { name: "1 first.mp3" }).uncheck();
+  await one.download();
+  await one.play();
+  await expect(one.player).toContainText("2 second.mp3");
+  await expect.poll(() => seconds(one)).toBeGreaterThan(1);
+  await one.player.getByRole("list", { name: "Playlist" }).getByRole("button", { name: "1 first.mp3" }).click();
+  await expect(one.player).toContainText("1 first.mp3 was left out of this download.");
 });
 
 test("pictures open in a viewer, and close again", async ({ folder, owner, recipient }) => {

@@ -1,8 +1,13 @@
 // Starts the storage worker: the page sends the address of its script and the compiled module, so that nothing
 // is fetched or compiled twice. All that the worker does is in src/browser/storage/worker.rs.
 addEventListener("message", async ({ data }) => {
-  const transfer4me = await import(data.script);
-  transfer4me.initSync({ module: data.module });
-  transfer4me.storage_worker();
-  postMessage(["ready"]);
+  try {
+    const transfer4me = await import(data.script);
+    transfer4me.initSync({ module: data.module });
+    transfer4me.storage_worker();
+    postMessage(["ready"]);
+  } catch (error) {
+    // Only what is thrown outside of a promise is told to the page.
+    setTimeout(() => { throw error; });
+  }
 }, { once: true });

@@ -73,6 +73,11 @@ impl MediaElement {
         }
     }
 
+    /// Something is here to play after this moment (HAVE_FUTURE_DATA).
+    pub fn has_what_follows(&self) -> bool {
+        self.element.ready_state() >= 3
+    }
+
     /// Seconds from the start, as far as it is known.
     pub fn duration(&self) -> f64 {
         let duration = self.element.duration();

@@ -58,8 +58,7 @@ impl Inner {
             file: u32::try_from(track.file).ok()?,
             // Before it has an address it has only the wish.
             playing: !media.paused() || (self.wants.get() && !media.has_attribute("src")),
-            // HAVE_FUTURE_DATA: something to play after this moment.
-            waiting: seeks || media.ready_state() < 3,
+            waiting: seeks || !element.has_what_follows(),
             position: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
             speed: self.speed.get(),
         })
@@ -83,14 +82,7 @@ impl Inner {
                 self.wants.set(false);
                 let _ = media.pause();
             }
-            Steering::SeekTo(position) => {
-                let seconds = position.as_secs_f64();
-                match element.duration() > 0.0 {
-                    true => media.set_current_time(seconds.min(element.duration())),
-                    // Its length is not known yet; then it goes there.
-                    false => self.seek_to.set(Some(seconds)),
-                }
-            }
+            Steering::SeekTo(position) => self.go_to(&element, position.as_secs_f64()),
             Steering::Rate(permille) => {
                 media.set_playback_rate(f64::from(permille) / 1000.0);
             }

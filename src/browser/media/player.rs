@@ -39,6 +39,10 @@ pub(super) struct Inner {
     /// It is to play as soon as it can.
     pub(super) wants: Cell<bool>,
     pub(super) retries: Cell<u32>,
+    /// Second at which it asked again last.
+    pub(super) retried_at: Cell<f64>,
+    /// Something of this track was heard or seen: the browser knows its kind.
+    pub(super) sounded: Cell<bool>,
     pub(super) remembered: Cell<f64>,
     /// Whether a service worker answers; `None` while that is not known.
     pub(super) worker: Cell<Option<bool>>,
@@ -111,6 +115,8 @@ impl Player {
             seek_to: Cell::new(None),
             wants: Cell::new(false),
             retries: Cell::new(0),
+            retried_at: Cell::new(0.0),
+            sounded: Cell::new(false),
             remembered: Cell::new(0.0),
             worker: Cell::new(if asks { None } else { Some(false) }),
             whole: RefCell::default(),
@@ -158,14 +164,15 @@ impl Player {
         Self { inner, _listeners: listeners }
     }
 
-    /// The track that Play begins with: where the person stopped, or the first that can be played.
+    /// The track that Play begins with: where the person stopped, or the first that can be played; one that is fetched, if
+    /// there is any.
     pub fn first(&self) -> Option<usize> {
         let tracks = self.inner.tracks.borrow().clone();
-        let playable =
-            |file: usize| tracks.iter().any(|track| track.file == file && track.refusal.is_none());
+        let playable: Vec<&Track> = tracks.iter().filter(|track| track.refusal.is_none()).collect();
+        let wanted = || playable.iter().filter(|track| track.wanted).map(|track| track.file);
         let remembered = places::recall(&self.inner.room).map(|(file, _)| file);
-        let first = tracks.iter().find(|track| track.refusal.is_none()).map(|track| track.file);
-        remembered.filter(|file| playable(*file)).or(first)
+        let any = playable.first().map(|track| track.file);
+        remembered.and_then(|last| wanted().find(|file| *file == last)).or(wanted().next()).or(any)
     }
 
     /// Plays a track, from where the person stopped if it is that one. In a click, or browsers stay silent.
@@ -240,6 +247,8 @@ impl Inner {
         let Some(track) = self.track(file) else { return };
         self.remember();
         self.retries.set(0);
+        self.sounded.set(false);
+        self.tagged.set(None);
         self.wants.set(true);
         self.seek_to.set((from > 0.0).then_some(from));
         self.remembered.set(from);
@@ -316,6 +325,10 @@ impl Inner {
         }
         if track.bytes == 0 {
             self.give_up(format!("{} is empty: there is nothing to play.", track.title));
+            return;
+        }
+        if !track.wanted {
+            self.give_up(format!("{} was left out of this download.", track.title));
             return;
         }
         let Some(controls) = self.worker.get() else { return };

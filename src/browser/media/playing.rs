@@ -53,8 +53,9 @@ impl Inner {
         let Some(element) = self.element.borrow().clone() else { return };
         match event {
             "loadedmetadata" => {
+                // Whoever stopped at the very end begins anew; what broke there goes on there.
                 if let Some(seconds) = self.seek_to.take()
-                    && seconds < element.duration() - 1.0
+                    && (seconds < element.duration() - 1.0 || self.retries.get() > 0)
                 {
                     element.element.set_current_time(seconds);
                 }
@@ -80,12 +81,19 @@ impl Inner {
                 self.failed(&element);
                 return;
             }
-            "playing" => self.change(|view| view.problem = None),
+            "playing" => {
+                self.sounded.set(true);
+                self.change(|view| view.problem = None);
+            }
             "pause" => self.remember(),
             "timeupdate" => {
                 let now = element.element.current_time();
-                if (now - self.remembered.get()).abs() >= REMEMBER_SECONDS {
+                let goes_on = self.seek_to.get().is_none() && element.has_what_follows();
+                // An element that begins anew tells of second 0 before it is where it broke.
+                if goes_on && (now - self.retried_at.get()).abs() >= REMEMBER_SECONDS {
                     self.retries.set(0);
+                }
+                if (now - self.remembered.get()).abs() >= REMEMBER_SECONDS {
                     self.remember();
                 }
             }
@@ -111,8 +119,7 @@ impl Inner {
         let position = self.seek_to.get().unwrap_or_else(|| media.current_time());
         self.change(|view| {
             view.playing = !media.paused();
-            // HAVE_FUTURE_DATA: something to play after this moment.
-            view.waiting = view.playing && media.ready_state() < 3;
+            view.waiting = view.playing && !element.has_what_follows();
             view.position = position;
             view.duration = element.duration();
             view.buffered = element.buffered();
@@ -143,13 +150,13 @@ impl Inner {
         let code = element.element.error().map_or(0, |error| error.code());
         let retries = self.retries.get();
         let place = self.view.borrow().position;
+        self.seek_to.set((place > 0.0).then_some(place));
         // What was heard before is no unknown kind of file.
-        let heard = element.duration() > 0.0 || place > 0.0;
         let broken = code == MediaError::MEDIA_ERR_NETWORK
-            || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && heard);
+            || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && self.sounded.get());
         if retries < if broken { MOST_RETRIES } else { MOST_DOUBTS } {
             self.retries.set(retries + 1);
-            self.seek_to.set((place > 0.0).then_some(place));
+            self.retried_at.set(place);
             let source = element.element.src();
             element.element.set_src(&source);
             if self.wants.get() {
@@ -172,6 +179,8 @@ impl Inner {
     pub(super) fn give_up(&self, problem: String) {
         self.wants.set(false);
         if let Some(element) = &*self.element.borrow() {
+            // Else it would go on as one that plays, and waits.
+            let _ = element.element.pause();
             let _ = element.element.remove_attribute("src");
         }
         self.change(|view| {
@@ -226,14 +235,10 @@ impl Inner {
                 media.set_current_time(0.0);
             }
             PlayerCommand::Previous => self.step(-1),
-            PlayerCommand::SeekTo(seconds) => {
-                let most = element.duration();
-                if most > 0.0 {
-                    media.set_current_time(seconds.clamp(0.0, most));
-                }
-            }
+            PlayerCommand::SeekTo(seconds) => self.go_to(&element, seconds),
             PlayerCommand::SeekBy(seconds) => {
-                self.act(PlayerCommand::SeekTo(media.current_time() + seconds));
+                let place = self.seek_to.get().unwrap_or_else(|| media.current_time());
+                self.act(PlayerCommand::SeekTo(place + seconds));
             }
             PlayerCommand::Volume(percent) => {
                 media.set_muted(false);
@@ -261,6 +266,16 @@ impl Inner {
             }
         }
         self.refresh();
+    }
+
+    /// Goes to a second of the track, now or once its length is known.
+    pub(super) fn go_to(&self, element: &MediaElement, seconds: f64) {
+        let (media, most) = (&element.element, element.duration());
+        if most > 0.0 {
+            media.set_current_time(seconds.clamp(0.0, most));
+        } else if media.ready_state() == 0 {
+            self.seek_to.set(Some(seconds.max(0.0)));
+        }
     }
 
     /// Once a track plays well: what it says of itself is not worth waiting for.

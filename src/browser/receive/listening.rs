@@ -150,6 +150,13 @@ impl Inner {
             }
             view.status.wanted_bytes = wanted_bytes(files);
         });
+        self.tell_player_what_is_wanted();
+    }
+
+    pub(super) fn tell_player_what_is_wanted(&self) {
+        if let Some(media) = &*self.media.borrow() {
+            media.player.set_wanted(&self.chosen());
+        }
     }
 
     /// Joins the room, unless it is fetched already.
@@ -204,9 +211,7 @@ impl Inner {
 
     /// The store is open and the machine runs.
     pub(super) fn serve_players(&self, source: Source) {
-        let Some(plan) = self.plan.borrow().clone() else { return };
         if let Some(media) = &*self.media.borrow() {
-            media.player.set_wanted(&plan.state.wanted);
             media.answers.open(source);
         }
     }

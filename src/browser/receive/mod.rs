@@ -123,6 +123,7 @@ impl Receive {
             }
             view.status.wanted_bytes = wanted_bytes(files);
         });
+        self.0.tell_player_what_is_wanted();
     }
 
     /// Joins the room and fetches what is wanted; saves it by itself at the end.

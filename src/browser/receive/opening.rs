@@ -80,7 +80,7 @@ impl Inner {
         self.storage.replace(Some(Rc::new(storage)));
     }
 
-    fn chosen(&self) -> Vec<bool> {
+    pub(super) fn chosen(&self) -> Vec<bool> {
         let view = self.view.borrow();
         view.files.iter().flat_map(|files| files.iter()).map(|file| file.wanted).collect()
     }
@@ -160,6 +160,7 @@ impl Inner {
             }
             view.status.wanted_bytes = wanted_bytes(files);
         });
+        self.tell_player_what_is_wanted();
     }
 
     /// What is here is known: looks whether the rest fits, and begins.
