@@ -3,7 +3,8 @@
 //! A connection of a browser is one SCTP association with the congestion control of NewReno: any loss and any distance
 //! holds it far below what the path could carry, and several share the path like several programs would. So a sender
 //! with a backlog measures what it sends, opens as many lanes as it has, lets them get up to speed, and measures again.
-//! If the total rose by [`LEAST_GAIN`] and [`LEAST_PART`] it goes on from there; if not, it gives the new ones up and waits, ever longer.
+//! If the total rose by [`LEAST_GAIN`] and [`LEAST_PART`] it goes on from there; if not, it gives the new ones up and
+//! waits, ever longer.
 //! Where round trips grow, a queue fills in the path: then it is full, and more lanes would only take from others.
 
 use std::time::Duration;
@@ -62,6 +63,16 @@ pub enum Decision {
     GiveUp(usize),
 }
 
+/// New lanes that are tried.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    lanes: usize,
+    /// What was sent without them, in bytes a second.
+    before: f64,
+    /// They looked like none already.
+    doubted: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// The first lane's slow start goes beyond what it can keep up, and falls back.
@@ -69,11 +80,11 @@ enum Phase {
     /// Measures what the lanes that there are bring.
     Measuring { since: Timestamp, left: u64 },
     /// New lanes are being opened.
-    Opening { lanes: usize, before: f64, until: Timestamp },
+    Opening { trial: Trial, until: Timestamp },
     /// They get up to speed.
-    Settling { lanes: usize, before: f64, until: Timestamp },
+    Settling { trial: Trial, until: Timestamp },
     /// Measures what they bring.
-    Judging { lanes: usize, before: f64, since: Timestamp, left: u64 },
+    Judging { trial: Trial, since: Timestamp, left: u64 },
     /// They were given up, since they brought too little: what the others do without them shows whether that was right.
     Emptying { with: f64, wanted: f64, until: Timestamp },
     /// Measures what the others do.
@@ -159,19 +170,19 @@ impl Steering {
                 }
             }
             Some(Phase::Measuring { since, left }) => return self.measure(now, view, since, left),
-            Some(Phase::Opening { lanes, before, until }) => {
+            Some(Phase::Opening { trial, until }) => {
                 if view.opening == 0 || now >= until {
-                    return self.opened(now, view, lanes, before);
+                    self.opened(now, view, trial);
                 }
             }
-            Some(Phase::Settling { lanes, before, until }) => {
+            Some(Phase::Settling { trial, until }) => {
                 if now >= until {
-                    self.phase = Some(Phase::Judging { lanes, before, since: now, left });
+                    self.phase = Some(Phase::Judging { trial, since: now, left });
                 }
             }
-            Some(Phase::Judging { lanes, before, since, left }) => {
+            Some(Phase::Judging { trial, since, left }) => {
                 if now >= since + MEASURED {
-                    return self.judge(now, view, lanes, before, rate(now, view, since, left));
+                    return self.judge(now, view, trial, rate(now, view, since, left));
                 }
             }
             Some(Phase::Emptying { with, wanted, until }) => {
@@ -219,38 +230,36 @@ impl Steering {
             self.rest(now);
             return None;
         }
-        self.phase = Some(Phase::Opening { lanes, before, until: now + OPENING });
+        let trial = Trial { lanes, before, doubted: false };
+        self.phase = Some(Phase::Opening { trial, until: now + OPENING });
         Some(Decision::Open(lanes))
     }
 
-    fn opened(
-        &mut self,
-        now: Timestamp,
-        view: &View,
-        lanes: usize,
-        before: f64,
-    ) -> Option<Decision> {
+    fn opened(&mut self, now: Timestamp, view: &View, trial: Trial) {
         // Some may have failed.
-        let lanes = lanes.min(view.open.saturating_sub(1));
+        let lanes = trial.lanes.min(view.open.saturating_sub(1));
         if lanes == 0 {
             self.back_off(now);
-            return None;
+            return;
         }
-        let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
-        self.phase = Some(Phase::Settling { lanes, before, until: now + SETTLING.max(trips) });
-        None
+        self.settle(now, view, Trial { lanes, ..trial });
     }
 
-    fn judge(
-        &mut self,
-        now: Timestamp,
-        view: &View,
-        lanes: usize,
-        before: f64,
-        after: f64,
-    ) -> Option<Decision> {
+    fn settle(&mut self, now: Timestamp, view: &View, trial: Trial) {
+        let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
+        self.phase = Some(Phase::Settling { trial, until: now + SETTLING.max(trips) });
+    }
+
+    fn judge(&mut self, now: Timestamp, view: &View, trial: Trial, after: f64) -> Option<Decision> {
+        let Trial { lanes, before, doubted } = trial;
         let earlier = view.open.saturating_sub(lanes).max(1);
         let wanted = LEAST_GAIN.max(1.0 + LEAST_PART * lanes as f64 / earlier as f64);
+        if after < before && !doubted {
+            // More lanes never carry less, unless they lost much where their slow start ended, and the others with them.
+            // Until they are over it they look like none. (Beside somebody else's connections they carry more.)
+            self.settle(now, view, Trial { doubted: true, ..trial });
+            return None;
+        }
         if after < before * wanted {
             let until = now + SETTLING.max(view.round_trip.unwrap_or_default() * 2);
             self.phase = Some(Phase::Emptying { with: after, wanted, until });
@@ -301,6 +310,8 @@ fn rate(now: Timestamp, view: &View, since: Timestamp, left: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -393,7 +404,7 @@ mod tests {
     #[test]
     fn lanes_that_were_measured_against_a_good_moment_are_opened_again_at_once() {
         // Slow start goes on until the first packet is lost; from then on each lane carries a fifth of that.
-        let looks = std::cell::Cell::new(0);
+        let looks = Cell::new(0);
         let carries = |lanes: f64| {
             looks.set(looks.get() + 1);
             if looks.get() < 10 { 5e6 } else { 1e6 * lanes }
@@ -403,6 +414,22 @@ mod tests {
         let given_up = first + history[first..].iter().position(|lanes| *lanes == 1).unwrap();
         let again = given_up + history[given_up..].iter().position(|lanes| *lanes == 4).unwrap();
         assert!(LOOK_INTERVAL * (again - given_up) as u32 <= Duration::from_secs(3), "{history:?}");
+        assert_eq!(history.last(), Some(&MAX_LANES), "{history:?}");
+    }
+
+    #[test]
+    fn lanes_that_lost_much_at_first_are_given_time_to_get_over_it() {
+        // For two and a half seconds after others came nobody gets anything through.
+        let (looks, last, quiet) = (Cell::new(0), Cell::new(1.0), Cell::new(0));
+        let carries = |lanes: f64| {
+            looks.set(looks.get() + 1);
+            if lanes > last.replace(lanes) {
+                quiet.set(looks.get() + 10);
+            }
+            if looks.get() < quiet.get() { 0.0 } else { 1e6 * lanes }
+        };
+        let history = drive_by(carries, Duration::from_secs(30));
+        assert!(history.is_sorted(), "none are given up: {history:?}");
         assert_eq!(history.last(), Some(&MAX_LANES), "{history:?}");
     }
 
