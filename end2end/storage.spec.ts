@@ -44,6 +44,22 @@ test("a worker that could not start with the page starts with the download", asy
   expect(await someone.download()).toMatchObject({ name: file.name, sha256: file.sha256 });
 });
 
+test("a worker whose code does not start is told, and not taken for a full disk", async ({
+  owner,
+  recipient,
+  folder,
+  allowErrors,
+}) => {
+  allowErrors(/no instance for you/);
+  const { link } = await owner([(await makeFile(folder, "small.bin", 7)).path]);
+  const someone = await recipient("/");
+  await inWorker(someone.page, "WebAssembly.Instance = class { constructor() { throw new Error('no instance for you'); } };");
+  await someone.page.goto(link);
+  await someone.button("Download").click();
+  await expect(someone.page.getByRole("alert")).toContainText("did not start");
+  await someone.expectPhase("failed");
+});
+
 test("several files are packed from memory as well", async ({ owner, recipient, folder }) => {
   const files = await makeFiles(folder, { "one.bin": MIB + 1, "two.bin": 5 });
   const { link } = await owner(files.map((file) => file.path));

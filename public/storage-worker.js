@@ -7,7 +7,7 @@ addEventListener("message", async ({ data }) => {
     transfer4me.storage_worker();
     postMessage(["ready"]);
   } catch (error) {
-    // Only what is thrown outside of a promise is told to the page.
-    setTimeout(() => { throw error; });
+    // A promise that is rejected would not be told to the page.
+    reportError(error);
   }
 }, { once: true });

@@ -29,7 +29,7 @@ use listening::Media;
 use live::Live;
 use opened_room::{OpenedRoom, open_room};
 use opening::Plan;
-use sentences::{ELSEWHERE, Problem, STORAGE_FULL};
+use sentences::{ELSEWHERE, NOT_STARTED, Problem, STORAGE_FULL};
 
 /// A recipient's side of a room; dropping it leaves the room.
 pub struct Receive(Rc<Inner>);
@@ -310,7 +310,10 @@ impl Inner {
                     None => Input::PieceUnreadable { piece },
                 });
             }
-            StorageEvent::Failed if self.driver.borrow().is_none() => self.fail(STORAGE_FULL),
+            StorageEvent::Failed if self.driver.borrow().is_none() => {
+                let dead = self.storage.borrow().as_ref().is_some_and(|storage| storage.is_dead());
+                self.fail(if dead { NOT_STARTED } else { STORAGE_FULL });
+            }
             StorageEvent::Failed => self.post(Input::StorageFailed),
             StorageEvent::Packing(percent) => {
                 // For saving it again, nobody waits.

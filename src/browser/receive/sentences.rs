@@ -17,6 +17,10 @@ impl From<Error> for Problem {
 pub const ELSEWHERE: &str = "Another tab of this browser already has this room's download. Go on there, or \
                              close it and try again here.";
 
+/// The worker that stores did not start.
+pub const NOT_STARTED: &str = "The part of this page that stores files did not start. Check the connection and try again; if \
+                               that does not help, reload the page.";
+
 /// Nothing more can be stored.
 pub const STORAGE_FULL: &str = "This browser cannot store any more: the disk, or the part of it that the site may use, \
                                 is full. Free some space and try again.";
