@@ -8,9 +8,7 @@ const MEGABYTE = 1_000_000;
 test("the sender limits its upload, and lifts the limit on the way", async ({ owner, recipient, folder }) => {
   const file = await makeFile(folder, "slow.bin", 6 * MEGABYTE);
   const { owner: sender, link } = await owner([file.path]);
-  await sender.page.getByText("Limit speed").click();
-  const limit = sender.page.getByRole("spinbutton", { name: "Upload limit (Mbit/s)" });
-  await limit.fill("2");
+  await sender.limitUpload("2");
   const person = await recipient(link);
   const saved = person.saved();
   const began = performance.now();
@@ -21,7 +19,7 @@ test("the sender limits its upload, and lifts the limit on the way", async ({ ow
     .toBeGreaterThanOrEqual(10);
   expect(performance.now() - began).toBeGreaterThan(1000);
   expect(Number(await person.progress.getAttribute("aria-valuenow"))).toBeLessThan(100);
-  await limit.fill("");
+  await sender.limitUpload("");
   expect((await saved).sha256).toBe(file.sha256);
   // Without lifting it the rest would take 20 seconds and more.
   expect(performance.now() - began).toBeLessThan(20_000);

@@ -113,6 +113,24 @@ test("whoever comes late hears the present moment, mutes, and sees who else list
   await expectSameTone(sent.owner, first);
 });
 
+test("one thing sounds at a time, whichever was begun last", async ({ folder, owner, recipient }) => {
+  const song = await makeMedia(folder, "song.mp3", 300);
+  const sent = await owner([song.path]);
+  await sent.owner.playLive.getByRole("button", { name: "Play live" }).click();
+  const listener = await recipient(sent.link);
+  await listener.play();
+  const own = () => listener.page.locator("audio").evaluate((audio: HTMLAudioElement) => audio.paused);
+  await expect.poll(own).toBe(false);
+  await listener.listenLive.click();
+  await expectHeard(sent.owner, listener);
+  expect(await own()).toBe(true);
+  await listener.player.getByRole("button", { name: "Play", exact: true }).click();
+  await expect.poll(own).toBe(false);
+  await expect(listener.live).toHaveCount(0);
+  await expect(listener.page.locator("video")).toHaveCount(0);
+  await expect(sent.owner.playLive).toContainText("Nobody listens yet.");
+});
+
 test("a video is seen live", async ({ folder, owner, recipient }) => {
   const film = await makeMedia(folder, "film.webm", 60);
   const sent = await owner([film.path]);

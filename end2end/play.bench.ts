@@ -6,8 +6,8 @@
  * one owner, whose line is not capped.
  *
  * `T4M_BENCH_MB` sets the size (500), `T4M_BENCH_MBIT` the line (10), `T4M_BENCH_TIMES` how often (5), `T4M_BENCH_READING`
- * the seconds before the click (2), `T4M_BENCH_USERS` the listeners (30). WebTorrent is installed below `end2end/results`
- * when it is missing there.
+ * the seconds before the click (2), `T4M_BENCH_USERS` the listeners (30) and `T4M_BENCH_ENGINE` their browser
+ * (chromium). WebTorrent is installed below `end2end/results` when it is missing there.
  */
 
 import { chromium, type Browser, type BrowserContext, type Page } from "@playwright/test";
@@ -17,8 +17,8 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, open, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { CHROMIUM_ARGUMENTS } from "./fixtures/browsers.ts";
-import { cpuSeconds } from "./fixtures/cpu.ts";
+import { CHROMIUM_ARGUMENTS, type Engine } from "./fixtures/browsers.ts";
+import { allCpuSeconds } from "./fixtures/cpu.ts";
 import { expect, Server, test } from "./fixtures/index.ts";
 import { makeMedia } from "./fixtures/media.ts";
 import { Network, whyNoNamespaces, type Host } from "./fixtures/network.ts";
@@ -29,6 +29,7 @@ const BYTES = Number(process.env.T4M_BENCH_MB ?? 500) * 1e6;
 const MEGABITS = Number(process.env.T4M_BENCH_MBIT ?? 10);
 const TIMES = Number(process.env.T4M_BENCH_TIMES ?? 5);
 const USERS = Number(process.env.T4M_BENCH_USERS ?? 30);
+const ENGINE = (process.env.T4M_BENCH_ENGINE ?? "chromium") as Engine;
 /** Seconds after which nobody waits any more; what takes longer counts as that. */
 const PATIENCE = 30;
 /** The same where many pages share the processors. */
@@ -228,12 +229,13 @@ async function ended(page: Page): Promise<string> {
   return (await phase.jsonValue()) ?? "";
 }
 
-test("many listeners in one browser on one owner", async ({ server, folder }) => {
+test("many listeners in one browser on one owner", async ({ server, folder, browsers }) => {
   const part = path.join(folder, "song.mp3");
   const tone = "aevalsrc=0.5*sin(2*PI*t*440):d=240";
   await run("ffmpeg", ["-y", "-v", "error", "-f", "lavfi", "-i", tone, "-c:a", "libmp3lame", "-b:a", "192k", part]);
   const args = { executablePath: "/usr/bin/chromium", args: CHROMIUM_ARGUMENTS };
-  const [here, there] = [await chromium.launch(args), await chromium.launch(args)];
+  const here = await chromium.launch(args);
+  const there = ENGINE === "firefox" ? await browsers.browser(ENGINE) : await chromium.launch(args);
   const owner = new Owner(await (await here.newContext()).newPage(), "chromium");
   await owner.page.goto(server.url);
   await owner.chooseFiles.setInputFiles(part);
@@ -243,14 +245,14 @@ test("many listeners in one browser on one owner", async ({ server, folder }) =>
     const context = await there.newContext();
     await context.addInitScript(stopwatch, PATIENCE_OF_MANY);
     await context.addInitScript(noteSilences);
-    const one = new Recipient(await context.newPage(), "chromium");
+    const one = new Recipient(await context.newPage(), ENGINE);
     await one.page.goto(link);
     await expect(one.page.getByRole("button", { name: "Play", exact: true })).toBeEnabled();
     await one.page.waitForFunction(() => navigator.serviceWorker.controller);
     listeners.push(one);
   }
   const all = <T>(what: (page: Page) => Promise<T>) => Promise.all(listeners.map(({ page }) => what(page)));
-  const spent = () => Promise.all([here, there].map(cpuSeconds));
+  const spent = () => Promise.all([allCpuSeconds(here, "chromium"), allCpuSeconds(there, ENGINE)]);
   const [began, cpu] = [performance.now(), await spent()];
   const [sounds, ends] = await Promise.all([
     all((page) => press(page, "Play")),
@@ -269,9 +271,9 @@ test("many listeners in one browser on one owner", async ({ server, folder }) =>
   const played = after.map((time, n) => time - before[n]!);
   const quiet = await all(silences);
   const bytes = (await stat(part)).size;
-  const [sending, listening] = cpuAfter.map((now, side) => now.pages + now.rest - cpu[side]!.pages - cpu[side]!.rest);
+  const [sending, listening] = cpuAfter.map((now, side) => now - cpu[side]!);
   console.log(
-    `${USERS} listeners: each heard after ${told(sounds)}, failed: ${failed}; ` +
+    `${USERS} listeners in ${ENGINE}: each heard after ${told(sounds)}, failed: ${failed}; ` +
       `silences of all: ${quiet.flat().length}; ` +
       `all of ${(bytes / 1e6).toFixed(1)} MB was there after ${told(arrived)}: ` +
       `${((USERS * bytes) / Math.max(...arrived) / 1e6).toFixed(1)} MB/s in all; ` +

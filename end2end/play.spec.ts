@@ -22,16 +22,29 @@ const element = (listener: Recipient) => listener.page.locator("audio, video");
 const seconds = (listener: Recipient) =>
   element(listener).evaluate((media: HTMLMediaElement) => media.currentTime);
 
+/** What the seek bar draws: parts of the whole that are here, or that the browser has fetched. */
+const drawn = (listener: Recipient, part: "here" | "buffered") =>
+  listener.player.locator(`.player-${part} path`).getAttribute("d");
+const WHOLE = "M0 0H1000V1H0z";
+
 for (const kind of ["mp3", "flac", "ogg", "opus", "m4a", "wav", "webm", "mp4"]) {
   test(`${kind}: heard while it arrives, right at five places, pauses`, async ({ folder, owner, recipient }) => {
     const media = await makeMedia(folder, `media.${kind}`, 300);
-    const { link } = await owner([media.path], { initScript: slowReading });
-    const one = await recipient(link);
+    const sent = await owner([media.path]);
+    // The whole takes half a minute on any machine, and playing it takes five.
+    await sent.owner.limitUpload(String(media.bytes * 8 / 30e6));
+    const one = await recipient(sent.link);
     await one.play();
     await expect(one.player).toContainText(media.name);
     await expect(element(one)).toHaveCount(1);
     await listen(one.page);
     await expectRightTone(one, 0);
+    expect(await one.phase(), "the rest is on its way").toBe("downloading");
+    // Some of the seek bar is here, and not all of it.
+    expect(await drawn(one, "here")).not.toBe("");
+    expect(await drawn(one, "here")).not.toBe(WHOLE);
+    await expect.poll(() => drawn(one, "buffered")).not.toBe("");
+    await sent.owner.limitUpload("");
     for (let time = 0; time < 5; time++) {
       const place = Math.floor(5 + Math.random() * 280);
       await one.seek(place);
@@ -43,6 +56,7 @@ for (const kind of ["mp3", "flac", "ogg", "opus", "m4a", "wav", "webm", "mp4"]) 
     expect(await seconds(one)).toBe(stopped);
     await one.expectPhase(/complete|seeding/);
     await expect(one.page.getByText("Everything is here")).toBeVisible();
+    await expect.poll(() => drawn(one, "here")).toBe(WHOLE);
   });
 }
 
@@ -81,6 +95,12 @@ test("a second tab plays the same room", async ({ folder, owner, recipient }) =>
   await listen(page);
   await second.seek(250);
   await expectRightTone(second, 250);
+  // Its own player goes on, whoever else had the store.
+  await one.page.close();
+  await second.seek(150);
+  await expectRightTone(second, 150);
+  await second.seek(20);
+  await expectRightTone(second, 20);
 });
 
 test("without a service worker it plays when everything is here, and says so", async ({ folder, owner, recipient }) => {
@@ -159,6 +179,89 @@ test("an album plays through in the order in which people count", async ({ folde
   await expect(rows.nth(2)).toHaveAttribute("aria-current", "true");
   await one.page.keyboard.press(" ");
   await expect(one.player.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+});
+
+/** Keeps what the page does at each key of the lock screen. */
+const keepMediaKeys = () => {
+  const kept = window as unknown as { keys: Record<string, (details: object) => void> };
+  kept.keys = {};
+  const set = MediaSession.prototype.setActionHandler;
+  MediaSession.prototype.setActionHandler = function (this: MediaSession, action, handler) {
+    set.call(this, action, handler);
+    if (handler) kept.keys[action] = handler as (details: object) => void;
+    else delete kept.keys[action];
+  };
+};
+
+test("the keys of the lock screen, the volume and the speed do what they say", async ({ folder, owner, recipient }) => {
+  const [first, second] = [await makeMedia(folder, "1 first.mp3", 60), await makeMedia(folder, "2 second.mp3", 60)];
+  const { link } = await owner([first.path, second.path]);
+  const one = await recipient(link, { initScript: keepMediaKeys });
+  const press = (action: string, details: object = {}) =>
+    one.page.evaluate(
+      ([name, more]) => {
+        const { keys } = window as unknown as { keys: Record<string, (details: object) => void> };
+        keys[name]!({ action: name, ...more });
+      },
+      [action, details] as const,
+    );
+  const state = () =>
+    element(one).evaluate((media: HTMLMediaElement) => {
+      const { volume, muted, playbackRate, paused } = media;
+      return { volume, muted, playbackRate, paused };
+    });
+  const current = one.player.locator("[aria-current=true]");
+  await one.play();
+  await listen(one.page);
+  await expectRightTone(one, 0);
+  await press("pause");
+  await expect(one.player.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+  expect((await state()).paused).toBe(true);
+  await press("play");
+  await expect(one.player.getByRole("button", { name: "Pause" })).toBeVisible();
+  await press("seekto", { seekTime: 31 });
+  await expectRightTone(one, 31);
+  await press("seekforward", { seekOffset: 15 });
+  await expectRightTone(one, 46);
+  await press("seekbackward");
+  await expect.poll(() => seconds(one)).toBeLessThan(46);
+  expect(await seconds(one)).toBeGreaterThanOrEqual(35);
+  await press("nexttrack");
+  await expect(current).toHaveText("2 second.mp3");
+  await press("previoustrack");
+  await expect(current).toHaveText("1 first.mp3");
+
+  await one.player.getByRole("slider", { name: "Volume" }).fill("40");
+  await one.player.getByRole("button", { name: "Mute" }).click();
+  await one.player.getByRole("combobox", { name: "Speed" }).selectOption("1.5×");
+  await expect.poll(state).toEqual({ volume: 0.4, muted: true, playbackRate: 1.5, paused: false });
+  // They stay what they are for the next track.
+  await one.player.getByRole("button", { name: "Next" }).click();
+  await expect(current).toHaveText("2 second.mp3");
+  await expect.poll(state).toEqual({ volume: 0.4, muted: true, playbackRate: 1.5, paused: false });
+
+  await one.player.getByRole("button", { name: "Close player" }).click();
+  await expect(element(one)).toHaveCount(0);
+  const left = () => one.page.evaluate(() => Object.keys((window as unknown as { keys: object }).keys));
+  expect(await left()).toEqual([]);
+});
+
+test("what this browser does not play is not offered, and the reason is there", async ({ folder, owner, recipient }) => {
+  const strange = await makeFile(folder, "2 strange.wma", 200_000);
+  const alone = await recipient((await owner([strange.path])).link);
+  await expect(alone.page.getByText("This browser does not play WMA files.")).toBeVisible();
+  await expect(alone.page.getByRole("button", { name: "Play", exact: true })).toHaveCount(0);
+  expect((await alone.download()).sha256).toBe(strange.sha256);
+
+  const songs = [await makeMedia(folder, "1 first.mp3", 12), await makeMedia(folder, "3 third.mp3", 12)];
+  const one = await recipient((await owner([strange.path, ...songs.map((song) => song.path)])).link);
+  await one.play();
+  const rows = one.player.getByRole("list", { name: "Playlist" }).getByRole("listitem");
+  await expect(rows).toHaveCount(3);
+  await expect(rows.nth(1)).toContainText("This browser does not play WMA files.");
+  await expect(rows.nth(1).getByRole("button")).toBeDisabled();
+  await one.player.getByRole("button", { name: "Next" }).click();
+  await expect(one.player.locator("[aria-current=true]")).toHaveText("3 third.mp3");
 });
 
 test("a song shows what it says of itself, also to the lock screen", async ({ folder, owner, recipient }) => {

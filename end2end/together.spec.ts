@@ -1,22 +1,15 @@
 /** Everyone who listens together is at the same place of a copy of their own, whoever leads. */
 
 import { expect, test, type Engine, type Recipient } from "./fixtures/index.ts";
-import { makeMedia } from "./fixtures/media.ts";
+import { makeMedia, offset } from "./fixtures/media.ts";
 
 /** Seconds by which two may be apart on one network. */
 const APART = 0.15;
 
 const media = (one: Recipient) => one.page.locator("audio, video");
 
-/** Where the player is less the time of the machine's clock, in seconds: alike for players at the same place. */
-const offset = (one: Recipient) =>
-  media(one).evaluate((element: HTMLMediaElement) => {
-    const now = (performance.timeOrigin + performance.now()) / 1000;
-    return element.paused || element.seeking || element.readyState < 3 ? NaN : element.currentTime - now;
-  });
-
 async function apart(one: Recipient, other: Recipient): Promise<number> {
-  const [here, there] = await Promise.all([offset(one), offset(other)]);
+  const [here, there] = await Promise.all([offset(one.page), offset(other.page)]);
   return Math.abs(here - there);
 }
 
@@ -38,6 +31,7 @@ for (const [lead, follow] of [
   ["chromium", "chromium"],
   ["chromium", "firefox"],
   ["firefox", "firefox"],
+  ["firefox", "chromium"],
 ] satisfies [Engine, Engine][]) {
   test(`${lead} leads ${follow}: play, seek, pause, next, leaving`, async ({ folder, owner, recipient, engine }) => {
     test.skip(engine !== lead, "runs in its leader's project");

@@ -6,7 +6,7 @@ use web_sys::{Element, Event, HtmlMediaElement};
 
 use super::super::error::Error;
 use super::super::listener::Listener;
-use crate::media::kind::Kind;
+use crate::media::kind::{Kind, MediaType};
 
 /// What is listened to, all with one ear.
 const EVENTS: [&str; 14] = [
@@ -124,8 +124,8 @@ impl Drop for MediaElement {
     }
 }
 
-/// Why this browser cannot play content of this type, if it says so.
-pub fn refusal(kind: Kind, mime: &str) -> Option<String> {
+/// Why this browser cannot play content of this type, if it says so; `path` is what the person knows it by.
+pub fn refusal(path: &str, MediaType { kind, mime }: MediaType) -> Option<String> {
     let name = match kind {
         Kind::Audio => "audio",
         Kind::Video => "video",
@@ -133,8 +133,9 @@ pub fn refusal(kind: Kind, mime: &str) -> Option<String> {
     };
     let document = web_sys::window()?.document()?;
     let element: HtmlMediaElement = document.create_element(name).ok()?.dyn_into().ok()?;
+    let ending = path.rsplit('.').next().unwrap_or(path).to_ascii_uppercase();
     element
         .can_play_type(mime)
         .is_empty()
-        .then(|| format!("This browser does not play {}.", mime.rsplit('/').next().unwrap_or(mime)))
+        .then(|| format!("This browser does not play {ending} files."))
 }

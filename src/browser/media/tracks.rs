@@ -16,7 +16,7 @@ pub fn file_rows(manifest: &Manifest) -> Vec<FileRow> {
             bytes: file.bytes,
             wanted: true,
             kind: media.map(|media| media.kind),
-            refusal: media.and_then(|media| refusal(media.kind, media.mime)),
+            refusal: media.and_then(|media| refusal(&file.path, media)),
         }
     });
     rows.collect()
