@@ -30,8 +30,8 @@ const WHOLE = "M0 0H1000V1H0z";
 for (const kind of ["mp3", "flac", "ogg", "opus", "m4a", "wav", "webm", "mp4"]) {
   test(`${kind}: heard while it arrives, right at five places, pauses`, async ({ folder, owner, recipient }) => {
     const media = await makeMedia(folder, `media.${kind}`, 300);
-    const sent = await owner([media.path]);
-    // The whole takes half a minute on any machine, and playing it takes five.
+    const sent = await owner([media.path], { initScript: slowReading });
+    // The whole takes half a minute on any machine, and playing it five.
     await sent.owner.limitUpload(String(media.bytes * 8 / 30e6));
     const one = await recipient(sent.link);
     await one.play();
@@ -44,6 +44,10 @@ for (const kind of ["mp3", "flac", "ogg", "opus", "m4a", "wav", "webm", "mp4"]) 
     expect(await drawn(one, "here")).not.toBe("");
     expect(await drawn(one, "here")).not.toBe(WHOLE);
     await expect.poll(() => drawn(one, "buffered")).not.toBe("");
+    await one.seek(200);
+    await expectRightTone(one, 200);
+    // It was fetched before what is in between.
+    expect(Number(await one.progress.getAttribute("aria-valuenow"))).toBeLessThan(60);
     await sent.owner.limitUpload("");
     for (let time = 0; time < 5; time++) {
       const place = Math.floor(5 + Math.random() * 280);
@@ -262,6 +266,25 @@ test("what this browser does not play is not offered, and the reason is there", 
   await expect(rows.nth(1).getByRole("button")).toBeDisabled();
   await one.player.getByRole("button", { name: "Next" }).click();
   await expect(one.player.locator("[aria-current=true]")).toHaveText("3 third.mp3");
+});
+
+test("what a film says of itself is read without walking through it", async ({ folder, owner, recipient }) => {
+  const film = await makeMedia(folder, "film.webm", 300, ["-metadata", "title=Three Tones"]);
+  const { owner: sender, link } = await owner([film.path]);
+  await sender.limitUpload(String((film.bytes * 8) / 30e6));
+  const one = await recipient(link);
+  const asked: string[] = [];
+  one.page.context().on("request", (request) => {
+    const range = request.url().includes("/media/") ? request.headers()["range"] : undefined;
+    // A player asks for all that follows; a reader of tags says how far.
+    if (range && /^bytes=\d+-\d+$/.test(range)) asked.push(range);
+  });
+  await one.play();
+  await expect(one.player).toContainText("Three Tones");
+  await one.seek(250);
+  await expect.poll(() => seconds(one)).toBeGreaterThan(251);
+  expect(asked.length, asked.join(" ")).toBeGreaterThan(0);
+  expect(asked.length, asked.join(" ")).toBeLessThan(8);
 });
 
 test("a song shows what it says of itself, also to the lock screen", async ({ folder, owner, recipient }) => {
