@@ -56,7 +56,6 @@ const isHeard = (page: Page) =>
   });
 
 test("thirty listen live in one browser", async ({ server, folder, browsers }) => {
-  test.setTimeout(30 * 60_000);
   const song = await makeMedia(folder, "song.mp3", 300);
   const args = { executablePath: "/usr/bin/chromium", args: CHROMIUM_ARGUMENTS };
   const here = await chromium.launch(args);
@@ -79,7 +78,7 @@ test("thirty listen live in one browser", async ({ server, folder, browsers }) =
   const began = performance.now();
   await all((page) => page.getByRole("button", { name: "Listen live" }).click());
   const count = async () => (await all(isHeard)).filter(Boolean).length;
-  await expect.poll(count, { timeout: 5 * 60_000, intervals: [500] }).toBe(SEATS);
+  await expect.poll(count, { timeout: 60_000, intervals: [100] }).toBe(SEATS);
   const took = (performance.now() - began) / 1000;
   await expect(owner.playLive).toContainText(`${SEATS} people listen, ${USERS - SEATS} wait for a place.`);
 
@@ -107,7 +106,6 @@ test("thirty listen live in one browser", async ({ server, folder, browsers }) =
 });
 
 test("how far apart those are who listen together", async ({ owner, recipient, folder }) => {
-  test.setTimeout(10 * 60_000);
   const song = await makeMedia(folder, "song.mp3", 300);
   const { link } = await owner([song.path]);
   const leader = await recipient(link);

@@ -57,10 +57,15 @@ const TABLE: [(&str, Kind, &str); 29] = [
     ("webp", Image, "image/webp"),
 ];
 
+/// What stands behind the last dot of a file's name, if there is one.
+pub fn ending(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next()?;
+    Some(name.rsplit_once('.')?.1)
+}
+
 /// What a file of this path may be played or shown as; `None` if it is only saved.
 pub fn of_path(path: &str) -> Option<MediaType> {
-    let name = path.rsplit('/').next()?;
-    let ending = name.rsplit_once('.')?.1;
+    let ending = ending(path)?;
     let row = TABLE.iter().find(|(known, ..)| known.eq_ignore_ascii_case(ending));
     row.map(|(_, kind, mime)| MediaType { kind: *kind, mime })
 }

@@ -6,7 +6,7 @@ use web_sys::{Element, Event, HtmlMediaElement};
 
 use super::super::error::Error;
 use super::super::listener::Listener;
-use crate::media::kind::{Kind, MediaType};
+use crate::media::kind::{self, Kind, MediaType};
 
 /// What is listened to, all with one ear.
 const EVENTS: [&str; 14] = [
@@ -133,7 +133,7 @@ pub fn refusal(path: &str, MediaType { kind, mime }: MediaType) -> Option<String
     };
     let document = web_sys::window()?.document()?;
     let element: HtmlMediaElement = document.create_element(name).ok()?.dyn_into().ok()?;
-    let ending = path.rsplit('.').next().unwrap_or(path).to_ascii_uppercase();
+    let ending = kind::ending(path)?.to_ascii_uppercase();
     element
         .can_play_type(mime)
         .is_empty()
