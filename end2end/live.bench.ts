@@ -80,7 +80,7 @@ test("thirty listen live in one browser", async ({ server, folder, browsers }) =
   const count = async () => (await all(isHeard)).filter(Boolean).length;
   await expect.poll(count, { timeout: 60_000, intervals: [100] }).toBe(SEATS);
   const took = (performance.now() - began) / 1000;
-  await expect(owner.playLive).toContainText(`${SEATS} people listen, ${USERS - SEATS} wait for a place.`);
+  await expect(owner.playLive).toContainText(USERS > SEATS ? `${SEATS} people listen, ${USERS - SEATS} wait for a place.` : `${SEATS} people listen.`);
 
   const spent = () => Promise.all([allCpuSeconds(here, "chromium"), allCpuSeconds(there, ENGINE)]);
   const [before, cpu] = [await all(heard), await spent()];
@@ -100,7 +100,7 @@ test("thirty listen live in one browser", async ({ server, folder, browsers }) =
   // One who goes lets the next one in.
   const first = (await Promise.all(listeners.map(async (one) => ((await isHeard(one.page)) ? one : undefined)))).find(Boolean);
   await first!.page.getByRole("button", { name: "Stop listening" }).click();
-  await expect.poll(count, { timeout: 20_000 }).toBe(SEATS);
+  await expect.poll(count, { timeout: 20_000 }).toBe(Math.min(SEATS, USERS - 1));
   await here.close();
   await there.close();
 });
