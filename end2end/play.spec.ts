@@ -87,6 +87,27 @@ test("playing goes on where it was, after a reload", async ({ folder, owner, rec
   expect((await saved).sha256).toBe(song.sha256);
 });
 
+test("a page that goes does not hold up the next one", async ({ folder, owner, recipient }) => {
+  const song = await makeMedia(folder, "song.mp3", 300);
+  const { link } = await owner([song.path]);
+  const one = await recipient(link, {
+    // As if it were too busy for what its player asks for while it goes.
+    initScript: () => {
+      let goes = false;
+      addEventListener("beforeunload", () => (goes = true));
+      navigator.serviceWorker?.addEventListener("message", (event) => goes && event.stopImmediatePropagation());
+    },
+  });
+  for (let time = 0; time < 6; time++) {
+    await one.play();
+    await listen(one.page);
+    await one.seek(123);
+    await expectRightTone(one, 123);
+    // The service worker looks for a page that answers for 20 s; a reload takes a fifth of one.
+    await one.page.reload({ timeout: 10_000 });
+  }
+});
+
 test("a second tab plays the same room", async ({ folder, owner, recipient }) => {
   const song = await makeMedia(folder, "song.mp3", 300);
   const { link } = await owner([song.path], { initScript: slowReading });

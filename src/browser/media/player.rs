@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, Element, Event, HtmlMediaElement};
+use web_sys::{Blob, Element, HtmlMediaElement, PageTransitionEvent};
 
 use super::super::listener::Listener;
 use super::super::save::ObjectUrl;
@@ -146,11 +146,16 @@ impl Player {
         let mut listeners = Vec::new();
         if let Some(window) = web_sys::window() {
             let this = Rc::downgrade(&inner);
-            listeners.push(Listener::new(&window, "pagehide", move |_: Event| {
-                if let Some(inner) = this.upgrade() {
-                    inner.remember();
+            let leave = move |event: PageTransitionEvent| {
+                let Some(inner) = this.upgrade() else { return };
+                inner.remember();
+                // Leaving breaks off what the element fetches, and it has asked again by now. Firefox lets the next
+                // page in this tab wait for that request, until the service worker gives up finding this one.
+                if !event.persisted() {
+                    inner.element.replace(None);
                 }
-            }));
+            };
+            listeners.push(Listener::new(&window, "pagehide", leave));
             let this = Rc::downgrade(&inner);
             listeners.push(Listener::new(&window, "keydown", move |event| {
                 let Some(inner) = this.upgrade().filter(|inner| inner.is_open()) else { return };
