@@ -1,6 +1,6 @@
 /** What the sender plays is heard by everyone who listens live, at the same moment, and ends when either goes. */
 
-import { expect, test, type Engine, type Owner, type Recipient } from "./fixtures/index.ts";
+import { expect, SOCKET_LOST, test, type Engine, type Owner, type Recipient } from "./fixtures/index.ts";
 import { hear, listenLive, makeMedia, STEP, toneAt } from "./fixtures/media.ts";
 
 const media = (owner: Owner) => owner.page.locator("audio, video");
@@ -149,8 +149,7 @@ test("sound goes on while the server is away, and when the listener downloads be
   server,
   allowErrors,
 }) => {
-  // Browsers report each socket that could not be opened.
-  allowErrors(/WebSocket|can’t establish a connection|ERR_CONNECTION_REFUSED/);
+  allowErrors(SOCKET_LOST);
   const song = await makeMedia(folder, "song.mp3", 300);
   const sent = await owner([song.path]);
   const listener = await recipient(sent.link);

@@ -3,7 +3,7 @@
 import { readdir, readlink } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { makeFile } from "./fixtures/files.ts";
-import { expect, Server, test, type Owner, type Recipient } from "./fixtures/index.ts";
+import { expect, Server, SOCKET_LOST, test, type Owner, type Recipient } from "./fixtures/index.ts";
 
 const MB = 1_000_000;
 /** Eight pages share two cores. */
@@ -114,7 +114,7 @@ test("a server that is killed twice while everyone downloads stops nobody", asyn
 }) => {
   test.setTimeout(PATIENCE);
   // Whoever was about to connect hears nothing more of the other.
-  allowErrors(/WebSocket|can’t establish a connection|ERR_CONNECTION_REFUSED|ICE failed/);
+  allowErrors(SOCKET_LOST, /ICE failed/);
   const server = await Server.start();
   const file = await makeFile(folder, "long.bin", 40 * MB);
   const owner = await visitor();
@@ -176,7 +176,7 @@ test("a pool of one slot serves six who wait, in their order", async ({
   allowErrors,
 }) => {
   // At the end the server goes before the pages do.
-  allowErrors(/WebSocket|ERR_CONNECTION_REFUSED/);
+  allowErrors(SOCKET_LOST);
   test.skip(engine === "firefox", "the room decides, and it is the same for both");
   test.setTimeout(PATIENCE);
   const server = await Server.start({ TOPOLOGY: "pool" });
@@ -213,7 +213,7 @@ test("a pool of one slot serves six who wait, in their order", async ({
 });
 
 test("fifty joins and leaves leave nothing behind", async ({ folder, visitor, recipient, engine, allowErrors }) => {
-  allowErrors(/WebSocket|ERR_CONNECTION_REFUSED/);
+  allowErrors(SOCKET_LOST);
   test.skip(engine === "firefox", "only Chromium tells how large its heap is");
   test.setTimeout(2 * PATIENCE);
   const server = await Server.start();

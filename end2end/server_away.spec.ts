@@ -1,7 +1,7 @@
 /** The server goes away while a transfer runs, or says less than usual. */
 
 import { makeFile } from "./fixtures/files.ts";
-import { expect, Server, test } from "./fixtures/index.ts";
+import { expect, Server, SOCKET_LOST, test } from "./fixtures/index.ts";
 
 const MIB = 1 << 20;
 
@@ -11,8 +11,7 @@ test("a transfer goes on while the server is away, and both come back to it", as
   folder,
   allowErrors,
 }) => {
-  // Browsers report each socket that could not be opened.
-  allowErrors(/WebSocket|can’t establish a connection|ERR_CONNECTION_REFUSED/);
+  allowErrors(SOCKET_LOST);
   const server = await Server.start();
   const file = await makeFile(folder, "large.bin", 24 * MIB);
   const owner = await visitor();

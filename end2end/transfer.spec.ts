@@ -3,7 +3,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import path from "node:path";
 import { NAMES_IN_MANY_SCRIPTS, listTree, makeFile, makeFiles, type KnownFile } from "./fixtures/files.ts";
-import { expect, test } from "./fixtures/index.ts";
+import { expect, SOCKET_LOST, test } from "./fixtures/index.ts";
 import { readZip } from "./fixtures/zip.ts";
 
 const MB = 1_000_000;
@@ -260,7 +260,7 @@ test("a page that comes before the sender waits, and goes on by itself", async (
   recipient,
   allowErrors,
 }) => {
-  allowErrors(/WebSocket|can’t establish a connection|was interrupted/);
+  allowErrors(SOCKET_LOST);
   const file = await makeFile(folder, "later.bin", 2 * MB);
   // Being told to be offline closes open sockets in one browser and not in the other, so the page loses them by itself.
   const losesItsNetwork = () => {
