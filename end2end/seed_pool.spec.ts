@@ -110,12 +110,13 @@ test("a server that is killed twice while everyone downloads stops nobody", asyn
   folder,
   visitor,
   recipient,
+  serve,
   allowErrors,
 }) => {
   test.setTimeout(PATIENCE);
   // Whoever was about to connect hears nothing more of the other.
   allowErrors(SOCKET_LOST, /ICE failed/);
-  const server = await Server.start();
+  const server = await serve();
   const file = await makeFile(folder, "long.bin", 40 * MB);
   const owner = await visitor();
   await owner.page.goto(server.url);
@@ -135,7 +136,6 @@ test("a server that is killed twice while everyone downloads stops nobody", asyn
   // The room is whole again: someone new is served by those who were there before.
   const late = await recipient(link);
   expect((await late.download(PATIENCE)).sha256).toBe(file.sha256);
-  await server.remove();
 });
 
 test("a helper that alters what it passes on is found out, and the others end right", async ({
@@ -173,13 +173,11 @@ test("a pool of one slot serves six who wait, in their order", async ({
   visitor,
   recipient,
   engine,
-  allowErrors,
+  serve,
 }) => {
-  // At the end the server goes before the pages do.
-  allowErrors(SOCKET_LOST);
   test.skip(engine === "firefox", "the room decides, and it is the same for both");
   test.setTimeout(PATIENCE);
-  const server = await Server.start({ TOPOLOGY: "pool" });
+  const server = await serve({ TOPOLOGY: "pool" });
   // Everyone has a thin uplink: one slot, whatever the page would offer by itself.
   const oneSlot = () => {
     const send = WebSocket.prototype.send;
@@ -209,14 +207,12 @@ test("a pool of one slot serves six who wait, in their order", async ({
   expect(Math.min(...turns), "each had to wait").toBeGreaterThan(0);
   // At first it is the turn of two, by the sender and whoever has it all, and then of the four that are left.
   expect(Math.max(...turns.slice(0, 2)), `${turns}`).toBeLessThan(Math.min(...turns.slice(2)));
-  await server.remove();
 });
 
-test("fifty joins and leaves leave nothing behind", async ({ folder, visitor, recipient, engine, allowErrors }) => {
-  allowErrors(SOCKET_LOST);
+test("fifty joins and leaves leave nothing behind", async ({ folder, visitor, recipient, engine, serve }) => {
   test.skip(engine === "firefox", "only Chromium tells how large its heap is");
   test.setTimeout(2 * PATIENCE);
-  const server = await Server.start();
+  const server = await serve();
   const file = await makeFile(folder, "again and again.bin", 64 * MB);
   const countConnections = () => {
     const open = window as unknown as { connections: Set<RTCPeerConnection> };
@@ -263,7 +259,6 @@ test("fifty joins and leaves leave nothing behind", async ({ folder, visitor, re
   expect(after.sockets).toBeLessThanOrEqual(before.sockets);
   // A connection with its listeners is some ten kilobytes; forty of them would show.
   expect(after.heap - before.heap).toBeLessThan(400_000);
-  await server.remove();
 });
 
 /** Sockets that a server holds open. */

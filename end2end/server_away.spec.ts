@@ -1,7 +1,7 @@
 /** The server goes away while a transfer runs, or says less than usual. */
 
 import { makeFile } from "./fixtures/files.ts";
-import { expect, Server, SOCKET_LOST, test } from "./fixtures/index.ts";
+import { expect, SOCKET_LOST, test } from "./fixtures/index.ts";
 
 const MIB = 1 << 20;
 
@@ -9,10 +9,11 @@ test("a transfer goes on while the server is away, and both come back to it", as
   visitor,
   recipient,
   folder,
+  serve,
   allowErrors,
 }) => {
   allowErrors(SOCKET_LOST);
-  const server = await Server.start();
+  const server = await serve();
   const file = await makeFile(folder, "large.bin", 24 * MIB);
   const owner = await visitor();
   await owner.page.goto(server.url);
@@ -30,16 +31,14 @@ test("a transfer goes on while the server is away, and both come back to it", as
   await server.up();
   // The owner is served a roster again, which shows that both found their way back.
   await expect(owner.recipients.filter({ hasText: "complete" })).toHaveCount(1, { timeout: 90_000 });
-  await server.remove();
 });
 
-test("peers find each other without trickling", async ({ visitor, recipient, folder }) => {
-  const server = await Server.start({ TRICKLE_ICE: "false" });
+test("peers find each other without trickling", async ({ visitor, recipient, folder, serve }) => {
+  const server = await serve({ TRICKLE_ICE: "false" });
   const file = await makeFile(folder, "small.bin", MIB);
   const owner = await visitor();
   await owner.page.goto(server.url);
   await owner.chooseFiles.setInputFiles(file.path);
   const someone = await recipient(await owner.share());
   expect((await someone.download()).sha256).toBe(file.sha256);
-  await server.remove();
 });
