@@ -209,7 +209,8 @@ impl Granting {
             exhausted: false,
         });
         // Twice what the leech asks for ahead, so that it never waits for a grant.
-        let window = 2 * RequestPipeline::depth_bytes(remote.sent.bytes_per_second(now));
+        let rate = remote.sent.bytes_per_second(now);
+        let window = 2 * RequestPipeline::depth_bytes(rate, remote.lanes.len());
         let least = u64::from(layout.piece_length()) * 2;
         let has_enough = granted.pieces.count() > 0 && granted.bytes >= window.max(least);
         if granted.exhausted || has_enough {

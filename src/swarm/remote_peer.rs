@@ -190,7 +190,7 @@ impl RemotePeer {
         let rate = self.received.bytes_per_second(now);
         match playing {
             true => RequestPipeline::playing_depth_bytes(rate, self.steering.shortest()),
-            false => RequestPipeline::depth_bytes(rate),
+            false => RequestPipeline::depth_bytes(rate, self.lanes.len()),
         }
     }
 

@@ -7,8 +7,11 @@ use super::assembly::intersection;
 use crate::clock::Timestamp;
 use crate::protocol::piece::BlockRange;
 
-/// Bytes in flight at least, so that a link that starts is not starved.
+/// Bytes in flight at least, so that a link that starts is not starved,
 const MIN_DEPTH_BYTES: u64 = 1 << 20;
+/// and for each of its lanes: what one of them was handed waits for a timer of SCTP when it loses the end of it, and the
+/// rate that fell for that must not starve those that could go on.
+const MIN_LANE_DEPTH_BYTES: u64 = 512 << 10;
 /// Bytes in flight at most: they are in memory, here or there.
 const MAX_DEPTH_BYTES: u64 = 24 << 20;
 /// Time that the pipeline covers: round trip and half a second.
@@ -46,9 +49,10 @@ pub struct RequestPipeline {
 }
 
 impl RequestPipeline {
-    /// Bytes that ought to be in flight at this rate.
-    pub fn depth_bytes(bytes_per_second: u64) -> u64 {
-        covered(bytes_per_second, COVERED).clamp(MIN_DEPTH_BYTES, MAX_DEPTH_BYTES)
+    /// Bytes that ought to be in flight at this rate, over so many lanes.
+    pub fn depth_bytes(bytes_per_second: u64, lanes: usize) -> u64 {
+        let least = MIN_DEPTH_BYTES.max(MIN_LANE_DEPTH_BYTES * lanes as u64);
+        covered(bytes_per_second, COVERED).max(least).min(MAX_DEPTH_BYTES)
     }
 
     /// Bytes that ought to be in flight at this rate while something is played, over a path of this round trip.
@@ -278,9 +282,12 @@ mod tests {
 
     #[test]
     fn the_depth_follows_the_rate_within_bounds() {
-        assert_eq!(RequestPipeline::depth_bytes(0), 1 << 20);
-        assert_eq!(RequestPipeline::depth_bytes(8_000_000), 6_000_000);
-        assert_eq!(RequestPipeline::depth_bytes(u64::MAX), 24 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(0, 1), 1 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(8_000_000, 2), 6_000_000);
+        assert_eq!(RequestPipeline::depth_bytes(u64::MAX, 1), 24 << 20);
+        // Lanes that stand still keep their part, and leave the others theirs.
+        assert_eq!(RequestPipeline::depth_bytes(0, 16), 8 << 20);
+        assert_eq!(RequestPipeline::depth_bytes(0, usize::from(u16::MAX)), 24 << 20);
     }
 
     #[test]

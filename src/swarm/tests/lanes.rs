@@ -183,3 +183,20 @@ fn without_its_first_lane_a_link_ends_whatever_else_is_open() {
     script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt: 1 });
     assert!(script.news().contains(&dropped(Reason::Lost)));
 }
+
+#[test]
+fn lanes_that_stand_still_leave_the_others_something_to_carry() {
+    let mut script = Script::recipient(&[1000 * u64::from(PIECE)]);
+    script.serve();
+    let asked = |script: &mut Script| {
+        script.requested().iter().map(|range| u64::from(range.length)).sum::<u64>()
+    };
+    let with_one = asked(&mut script);
+    for lane in 1..8 {
+        script.input(offer(2 * lane, 1));
+        script.input(Input::LinkOpened { peer: OTHER, lane: 2 * lane, max_message_bytes: 262_144 });
+    }
+    // Nothing came yet: for all that is known seven of the eight hold what was asked for first.
+    let more = asked(&mut script);
+    assert!(with_one + more >= 4 * with_one, "{with_one}, then {more}");
+}
