@@ -9,6 +9,7 @@ use web_sys::{Blob, Element, HtmlMediaElement, PageTransitionEvent};
 
 use super::super::listener::Listener;
 use super::super::save::ObjectUrl;
+use super::super::timer::Timer;
 use super::answers::Answers;
 use super::element::MediaElement;
 use super::session::Session;
@@ -39,6 +40,8 @@ pub(super) struct Inner {
     /// It is to play as soon as it can.
     pub(super) wants: Cell<bool>,
     pub(super) retries: Cell<u32>,
+    /// It asks again when this runs out.
+    pub(super) retry: RefCell<Option<Timer>>,
     /// Second at which it asked again last.
     pub(super) retried_at: Cell<f64>,
     /// Something of this track was heard or seen: the browser knows its kind.
@@ -115,6 +118,7 @@ impl Player {
             seek_to: Cell::new(None),
             wants: Cell::new(false),
             retries: Cell::new(0),
+            retry: RefCell::default(),
             retried_at: Cell::new(0.0),
             sounded: Cell::new(false),
             remembered: Cell::new(0.0),
@@ -149,8 +153,8 @@ impl Player {
             let leave = move |event: PageTransitionEvent| {
                 let Some(inner) = this.upgrade() else { return };
                 inner.remember();
-                // Leaving breaks off what the element fetches, and it has asked again by now. Firefox lets the next
-                // page in this tab wait for that request, until the service worker gives up finding this one.
+                // Leaving breaks off what the element fetches, and it may have asked again by now. Firefox has the next page
+                // in this tab wait for that request, until the service worker gives up finding this one.
                 if !event.persisted() {
                     inner.element.replace(None);
                 }
@@ -252,6 +256,7 @@ impl Inner {
         let Some(track) = self.track(file) else { return };
         self.remember();
         self.retries.set(0);
+        self.retry.replace(None);
         self.sounded.set(false);
         self.tagged.set(None);
         self.wants.set(true);

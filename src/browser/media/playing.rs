@@ -6,6 +6,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MediaError;
 
+use super::super::timer::Timer;
 use super::element::MediaElement;
 use super::player::Inner;
 use super::{places, tags};
@@ -17,6 +18,9 @@ const MOST_RETRIES: u32 = 8;
 /// Times that it asks again when it looks as if the file itself were at fault: browsers say the same of a file whose answer
 /// broke off before its head was there.
 const MOST_DOUBTS: u32 = 2;
+/// Time before it asks again. A page that is left hears of an error too, before it goes; Firefox has the next page in its
+/// tab wait for what it asked for in its last moment.
+const RETRY_MILLIS: f64 = 300.0;
 /// Seconds that are played before the place is remembered anew.
 const REMEMBER_SECONDS: f64 = 5.0;
 /// A track is begun anew by "previous" after this many seconds; before, it is the track before it.
@@ -145,7 +149,7 @@ impl Inner {
     }
 
     /// The element gave up: it asks again if the way to the pieces broke, and else the person is told why.
-    pub(super) fn failed(&self, element: &MediaElement) {
+    fn failed(self: &Rc<Self>, element: &MediaElement) {
         let Some(track) = self.current() else { return };
         let code = element.element.error().map_or(0, |error| error.code());
         let retries = self.retries.get();
@@ -157,11 +161,14 @@ impl Inner {
         if retries < if broken { MOST_RETRIES } else { MOST_DOUBTS } {
             self.retries.set(retries + 1);
             self.retried_at.set(place);
-            let source = element.element.src();
-            element.element.set_src(&source);
-            if self.wants.get() {
-                element.play();
-            }
+            let this = Rc::downgrade(self);
+            let retry = Timer::new(move || {
+                if let Some(inner) = this.upgrade() {
+                    inner.ask_again();
+                }
+            });
+            retry.set(RETRY_MILLIS);
+            self.retry.replace(Some(retry));
             return;
         }
         let title = &track.title;
@@ -174,6 +181,16 @@ impl Inner {
                  browser does not know. You can still download it."
             )
         });
+    }
+
+    fn ask_again(&self) {
+        let Some(element) = self.element.borrow().clone() else { return };
+        if element.element.has_attribute("src") {
+            element.element.set_src(&element.element.src());
+            if self.wants.get() {
+                element.play();
+            }
+        }
     }
 
     pub(super) fn give_up(&self, problem: String) {
@@ -268,12 +285,13 @@ impl Inner {
         self.refresh();
     }
 
-    /// Goes to a second of the track, now or once its length is known.
+    /// Goes to a second of the track, now, or once its length is known or what broke was asked for again.
     pub(super) fn go_to(&self, element: &MediaElement, seconds: f64) {
         let (media, most) = (&element.element, element.duration());
-        if most > 0.0 {
+        let broke = media.error().is_some();
+        if most > 0.0 && !broke {
             media.set_current_time(seconds.clamp(0.0, most));
-        } else if media.ready_state() == 0 {
+        } else if media.ready_state() == 0 || broke {
             self.seek_to.set(Some(seconds.max(0.0)));
         }
     }
