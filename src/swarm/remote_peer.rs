@@ -17,6 +17,9 @@ use crate::clock::Timestamp;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::signalling::PathKind;
 
+/// Round trips that are told within this time are of one moment.
+const SAME_MOMENT: Duration = Duration::from_millis(500);
+
 /// How far a link has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
@@ -68,6 +71,7 @@ pub struct RemotePeer {
     pub path_lost: Option<Timestamp>,
     /// As last measured.
     pub round_trip: Option<Duration>,
+    round_trip_at: Option<Timestamp>,
     /// What it holds.
     pub have: Bitfield,
 
@@ -128,6 +132,7 @@ impl RemotePeer {
             offerer,
             path_lost: None,
             round_trip: None,
+            round_trip_at: None,
             have: Bitfield::none(pieces),
             choked: true,
             interested_sent: false,
@@ -166,8 +171,14 @@ impl RemotePeer {
         self.sent.total().saturating_sub(self.waiting())
     }
 
-    /// ICE measured a round trip.
+    /// ICE measured a round trip, for any lane.
     pub fn round_trip_measured(&mut self, now: Timestamp, time: Duration) {
+        // All lanes take one path, and each tells how long it is when it opens: eight that had to open in a full queue would
+        // look like round trips that were long eight times.
+        if self.round_trip_at.is_some_and(|at| now < at + SAME_MOMENT) {
+            return;
+        }
+        self.round_trip_at = Some(now);
         self.round_trip = Some(time);
         self.steering.measured(time);
         let more = self.waiting() > 0 || !self.queue.is_empty();

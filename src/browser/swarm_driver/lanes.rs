@@ -54,8 +54,7 @@ impl Inner {
             LinkEvent::Opened { max_message_bytes } => {
                 Input::LinkOpened { peer, lane, max_message_bytes }
             }
-            // All lanes take the same path. Several new ones tell one moment of it, when they had to open in a full queue.
-            LinkEvent::Path(_) | LinkEvent::RoundTrip(_) if lane > 0 => return,
+            LinkEvent::Path(_) if lane > 0 => return,
             LinkEvent::Path(path) => Input::PathFound { peer, path },
             LinkEvent::RoundTrip(time) => Input::RoundTripMeasured { peer, time },
             LinkEvent::PathLost => Input::PathLost { peer, lane, attempt },

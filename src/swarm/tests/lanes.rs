@@ -82,6 +82,43 @@ fn a_sender_with_a_backlog_opens_lanes_by_numbers_of_its_own() {
 }
 
 #[test]
+fn lanes_that_open_in_one_moment_tell_of_one_queue() {
+    let (mut script, lanes) = probing();
+    let trip = |script: &mut Script, millis| {
+        script.input(Input::RoundTripMeasured { peer: OTHER, time: Duration::from_millis(millis) });
+    };
+    // Looked at as often as the machine does; answers over which lanes something is sent then.
+    let looked_at = |script: &mut Script| {
+        script.input(Input::LanesMeasured { peer: OTHER });
+        script.news();
+        lanes.iter().for_each(|lane| {
+            script.input(Input::Buffered { peer: OTHER, lane: *lane, bytes: 0 });
+        });
+        let sent: Vec<u8> = script
+            .news()
+            .iter()
+            .filter_map(|output| match output {
+                Output::SendBlock { lane, .. } if *lane > 0 => Some(*lane),
+                _ => None,
+            })
+            .collect();
+        lanes.iter().filter(|lane| sent.contains(lane)).count()
+    };
+    trip(&mut script, 50);
+    script.wait(Duration::from_millis(2500));
+    for lane in &lanes {
+        script.input(Input::LinkOpened { peer: OTHER, lane: *lane, max_message_bytes: 262_144 });
+        trip(&mut script, 300);
+    }
+    assert_eq!(looked_at(&mut script), 3);
+    // Another moment is another matter: half of the four are given up.
+    script.wait(Duration::from_millis(2500));
+    trip(&mut script, 300);
+    looked_at(&mut script);
+    assert_eq!(looked_at(&mut script), 1);
+}
+
+#[test]
 fn a_lost_lane_is_closed_and_what_may_be_lost_with_it_is_named() {
     let (mut script, _) = probing();
     script.input(Input::LinkOpened { peer: OTHER, lane: 2, max_message_bytes: 262_144 });
