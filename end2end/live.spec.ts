@@ -1,6 +1,6 @@
 /** What the sender plays is heard by everyone who listens live, at the same moment, and ends when either goes. */
 
-import { expect, SOCKET_LOST, test, type Engine, type Owner, type Recipient } from "./fixtures/index.ts";
+import { expect, SERVER_AWAY, SOCKET_LOST, test, type Engine, type Owner, type Recipient } from "./fixtures/index.ts";
 import { hear, listenLive, makeMedia, STEP, toneAt } from "./fixtures/media.ts";
 
 const media = (owner: Owner) => owner.page.locator("audio, video");
@@ -149,7 +149,7 @@ test("sound goes on while the server is away, and when the listener downloads be
   server,
   allowErrors,
 }) => {
-  allowErrors(SOCKET_LOST);
+  allowErrors(SOCKET_LOST, SERVER_AWAY);
   const song = await makeMedia(folder, "song.mp3", 300);
   const sent = await owner([song.path]);
   const listener = await recipient(sent.link);

@@ -3,7 +3,7 @@
 import { readdir, readlink } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { makeFile } from "./fixtures/files.ts";
-import { expect, Server, SOCKET_LOST, test, type Owner, type Recipient } from "./fixtures/index.ts";
+import { expect, Server, SERVER_AWAY, SOCKET_LOST, test, type Owner, type Recipient } from "./fixtures/index.ts";
 
 const MB = 1_000_000;
 /** Eight pages share two cores. */
@@ -115,7 +115,7 @@ test("a server that is killed twice while everyone downloads stops nobody", asyn
 }) => {
   test.setTimeout(PATIENCE);
   // Whoever was about to connect hears nothing more of the other.
-  allowErrors(SOCKET_LOST, /ICE failed/);
+  allowErrors(SOCKET_LOST, SERVER_AWAY, /ICE failed/);
   const server = await serve();
   const file = await makeFile(folder, "long.bin", 40 * MB);
   const owner = await visitor();

@@ -1,7 +1,7 @@
 /** The server goes away while a transfer runs, or says less than usual. */
 
 import { makeFile } from "./fixtures/files.ts";
-import { expect, SOCKET_LOST, test } from "./fixtures/index.ts";
+import { expect, SERVER_AWAY, SOCKET_LOST, test } from "./fixtures/index.ts";
 
 const MIB = 1 << 20;
 
@@ -12,7 +12,7 @@ test("a transfer goes on while the server is away, and both come back to it", as
   serve,
   allowErrors,
 }) => {
-  allowErrors(SOCKET_LOST);
+  allowErrors(SOCKET_LOST, SERVER_AWAY);
   const server = await serve();
   const file = await makeFile(folder, "large.bin", 24 * MIB);
   const owner = await visitor();

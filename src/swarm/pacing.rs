@@ -39,8 +39,6 @@ const FREE_STEPS: f64 = 16.0;
 const LOOSE: f64 = 1.5;
 /// What is left of the highest rate with each round trip.
 const FADES: f64 = 0.95;
-/// Round trips that are closer together tell nothing new of the rate.
-const LEAST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is sent to a peer, as far as it matters here.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +76,8 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// A round trip was measured, on a path whose shortest is this; each is to be told once.
+    /// A round trip was measured, on a path whose shortest is this; each is to be told once, and those of
+    /// one moment as one: the rate is measured between them.
     pub fn round_trip_measured(
         &mut self,
         now: Timestamp,
@@ -95,9 +94,6 @@ impl Pacing {
             return;
         };
         let time = now.saturating_since(since);
-        if time < LEAST_INTERVAL {
-            return;
-        }
         self.since = Some((now, sending.left));
         let rate = sending.left.saturating_sub(left) as f64 / time.as_secs_f64();
         self.highest = rate.max(self.highest * FADES);

@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::signalling::PathKind;
 
-/// Round trips that are told within this time are of one moment.
+/// Round trips that are told within this time are of one moment, and too close together to measure a rate between them.
 const SAME_MOMENT: Duration = Duration::from_millis(500);
 
 /// How far a link has come.
