@@ -143,8 +143,16 @@ test("without a service worker it plays when everything is here, and says so", a
   await expectRightTone(one, 222);
 });
 
-test("a service worker that is stopped again and again is not missed", async ({ folder, owner, recipient, engine }) => {
+test("a service worker that is stopped again and again is not missed", async ({
+  folder,
+  owner,
+  recipient,
+  engine,
+  allowErrors,
+}) => {
   test.skip(engine === "firefox", "only Chromium lets a test stop service workers");
+  // What the player asked for and a worker had not begun to answer when it was stopped; the player asks again.
+  allowErrors(/ERR_FAILED.*\/media\//);
   const song = await makeMedia(folder, "song.flac", 300);
   const { link } = await owner([song.path], { initScript: slowReading });
   const one = await recipient(link);
