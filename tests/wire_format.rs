@@ -36,8 +36,12 @@ fn every_control_message_has_these_bytes() {
         (PeerMessage::Unchoke, "02".to_owned()),
         (PeerMessage::Interested, "03".to_owned()),
         (PeerMessage::NotInterested, "04".to_owned()),
-        // kind, piece
-        (PeerMessage::Have(PieceIndex(258)), "05 00000102".to_owned()),
+        // kind, pieces
+        (PeerMessage::Have(vec![PieceIndex(258)]), "05 00000102".to_owned()),
+        (
+            PeerMessage::Have(vec![PieceIndex(258), PieceIndex(3)]),
+            "05 00000102 00000003".to_owned(),
+        ),
         // kind, bits
         (PeerMessage::Bitfield(vec![0b1110_0000]), "06 e0".to_owned()),
         // kind, (piece, begin, length) twice
@@ -94,12 +98,14 @@ fn a_records_signature_covers_room_place_and_hashes() {
 
 #[test]
 fn cut_long_and_unknown_messages_are_refused() {
-    let cases: [(Vec<u8>, WireError); 10] = [
+    let cases: [(Vec<u8>, WireError); 12] = [
         (vec![], WireError::Empty),
         (vec![14], WireError::UnknownKind(14)),
         (vec![13], WireError::WrongLength),
         (vec![1, 0], WireError::WrongLength),
+        (vec![5], WireError::WrongLength),
         (vec![5, 0, 0, 0], WireError::WrongLength),
+        (vec![5; 1 + 65 * 4], WireError::TooLong),
         (vec![7], WireError::WrongLength),
         (vec![7; 1 + 11], WireError::WrongLength),
         (vec![9; 1 + 4 + 64], WireError::WrongLength),

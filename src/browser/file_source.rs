@@ -16,6 +16,9 @@ use crate::protocol::limits::MAX_RECORD_PIECES;
 use crate::protocol::peer_wire::{PieceHash, PieceRecord};
 use crate::protocol::piece::{Layout, PieceIndex};
 
+/// Consecutive pieces that are signed for although the next is being read.
+const RUN: usize = 8;
+
 /// What a source tells.
 pub enum SourceEvent {
     /// A piece is in memory, and this record covers it.
@@ -48,6 +51,10 @@ struct State {
     /// Hashed and not yet signed for, in no order.
     unsigned: Vec<PieceIndex>,
     signing: bool,
+    /// Pieces that are being read,
+    reading: Vec<PieceIndex>,
+    /// and none of those that were begun together is signed for yet.
+    urgent: bool,
 }
 
 impl FileSource {
@@ -66,11 +73,19 @@ impl FileSource {
     /// Reads a piece; tells when it is there or cannot be had.
     pub fn load(&self, piece: PieceIndex) {
         let this = self.clone();
+        {
+            let mut state = self.0.state.borrow_mut();
+            state.urgent |= state.reading.is_empty();
+            state.reading.push(piece);
+        }
         spawn_local(async move {
-            if this.read(piece).await.is_err() {
+            let read = this.read(piece).await;
+            this.0.state.borrow_mut().reading.retain(|other| *other != piece);
+            if read.is_err() {
                 this.unload(piece);
                 (this.0.on_event)(SourceEvent::Unreadable(piece));
             }
+            this.sign().await;
         });
     }
 
@@ -114,9 +129,8 @@ impl FileSource {
             }
             record
         };
-        match record {
-            Some(record) => (self.0.on_event)(SourceEvent::Loaded(piece, record)),
-            None => self.sign().await,
+        if let Some(record) = record {
+            (self.0.on_event)(SourceEvent::Loaded(piece, record));
         }
         Ok(())
     }
@@ -141,8 +155,8 @@ impl FileSource {
         Ok(part)
     }
 
-    /// Signs for all that waits, a run of consecutive pieces at a time. While one signature is made, the next
-    /// run gathers, so that a fast reader signs seldom and a slow one at once.
+    /// Signs for what waits, a run of consecutive pieces at a time. The first of those that are read together may be
+    /// waited for, and is signed for at once; the others once a run cannot grow by what is being read, or has [`RUN`].
     async fn sign(&self) {
         if std::mem::replace(&mut self.0.state.borrow_mut().signing, true) {
             return;
@@ -167,15 +181,19 @@ impl FileSource {
 
     fn take_run(&self) -> Option<(PieceIndex, Vec<PieceHash>)> {
         let mut state = self.0.state.borrow_mut();
-        let first = *state.unsigned.iter().min()?;
-        let mut hashes = Vec::new();
-        while hashes.len() < MAX_RECORD_PIECES {
-            let next = PieceIndex(first.0 + hashes.len() as u32);
-            let waiting = state.unsigned.iter().position(|piece| *piece == next);
-            let (Some(at), Some(hash)) = (waiting, state.hashes.get(&next).copied()) else { break };
-            state.unsigned.swap_remove(at);
-            hashes.push(hash);
-        }
-        Some((first, hashes))
+        let mut unsigned = state.unsigned.clone();
+        unsigned.sort_unstable();
+        let grows = |run: &[PieceIndex]| {
+            run.last().is_some_and(|last| state.reading.contains(&PieceIndex(last.0 + 1)))
+        };
+        let ripe = |run: &&[PieceIndex]| state.urgent || run.len() >= RUN || !grows(run);
+        let run = unsigned.chunk_by(|one, next| one.0 + 1 == next.0).find(ripe)?;
+        let run = &run[..run.len().min(MAX_RECORD_PIECES)];
+        let first = *run.first()?;
+        let hashes: Option<Vec<PieceHash>> =
+            run.iter().map(|piece| state.hashes.get(piece).copied()).collect();
+        state.urgent = false;
+        state.unsigned.retain(|piece| !run.contains(piece));
+        Some((first, hashes?))
     }
 }

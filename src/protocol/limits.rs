@@ -76,6 +76,8 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: u32 = 65_536;
 pub const MIN_MAX_MESSAGE_BYTES: u32 = 16 << 10;
 /// Bytes of one message on the control channel.
 pub const MAX_CONTROL_BYTES: usize = 16 << 10;
+/// Pieces that one `have` names.
+pub const MAX_HAVE_PIECES: usize = 64;
 /// Consecutive pieces that one signed record covers.
 pub const MAX_RECORD_PIECES: usize = 64;
 /// Requested ranges that wait at one peer for one other; more is a broken or hostile peer.

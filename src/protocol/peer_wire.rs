@@ -9,7 +9,7 @@
 //!           2 unchoke         (requests are welcome)
 //!           3 interested      (the sender wants pieces)
 //!           4 not_interested
-//!           5 have            piece u32
+//!           5 have            n × piece u32
 //!           6 bitfield        bits, most significant first, spare ones zero
 //!           7 request         n × (piece u32, begin u32, length u32)
 //!           8 cancel          the same
@@ -27,7 +27,7 @@
 //! grants to this leech, a different one to each (BEP 16).
 
 use super::limits::{
-    MAX_CONTROL_BYTES, MAX_RANGES_PER_REQUEST, MAX_RECORD_PIECES, PROTOCOL_VERSION,
+    MAX_CONTROL_BYTES, MAX_HAVE_PIECES, MAX_RANGES_PER_REQUEST, MAX_RECORD_PIECES, PROTOCOL_VERSION,
 };
 use super::piece::{BlockRange, PieceIndex};
 
@@ -101,8 +101,8 @@ pub enum PeerMessage {
     Interested,
     /// The sender wants nothing more.
     NotInterested,
-    /// The sender holds one more piece.
-    Have(PieceIndex),
+    /// The sender holds these as well.
+    Have(Vec<PieceIndex>),
     /// All that the sender holds.
     Bitfield(Vec<u8>),
     /// Asks for ranges; none spans pieces.
@@ -149,7 +149,10 @@ impl PeerMessage {
             Self::Unchoke => vec![2],
             Self::Interested => vec![3],
             Self::NotInterested => vec![4],
-            Self::Have(piece) => message(5, &[&piece.0.to_be_bytes()]),
+            Self::Have(pieces) => {
+                let pieces: Vec<u8> = pieces.iter().flat_map(|p| p.0.to_be_bytes()).collect();
+                message(5, &[&pieces])
+            }
             Self::Bitfield(bits) => message(6, &[bits]),
             Self::Request(ranges) => encode_ranges(7, ranges),
             Self::Cancel(ranges) => encode_ranges(8, ranges),
@@ -182,7 +185,7 @@ impl PeerMessage {
             2 => empty(body, Self::Unchoke),
             3 => empty(body, Self::Interested),
             4 => empty(body, Self::NotInterested),
-            5 => integers(body).map(|[piece]| Self::Have(PieceIndex(piece))),
+            5 => decode_pieces(body).map(Self::Have),
             6 => Ok(Self::Bitfield(body.to_vec())),
             7 => decode_ranges(body).map(Self::Request),
             8 => decode_ranges(body).map(Self::Cancel),
@@ -238,6 +241,17 @@ fn integers<const N: usize>(body: &[u8]) -> Result<[u32; N], WireError> {
     let (chunks, []) = body.as_chunks::<4>() else { return Err(WireError::WrongLength) };
     let chunks: &[[u8; 4]; N] = chunks.try_into().map_err(|_| WireError::WrongLength)?;
     Ok(chunks.map(u32::from_be_bytes))
+}
+
+fn decode_pieces(body: &[u8]) -> Result<Vec<PieceIndex>, WireError> {
+    let (chunks, []) = body.as_chunks::<4>() else { return Err(WireError::WrongLength) };
+    match chunks.len() {
+        0 => Err(WireError::WrongLength),
+        1..=MAX_HAVE_PIECES => {
+            Ok(chunks.iter().map(|chunk| PieceIndex(u32::from_be_bytes(*chunk))).collect())
+        }
+        _ => Err(WireError::TooLong),
+    }
 }
 
 fn encode_ranges(kind: u8, ranges: &[BlockRange]) -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! Fetching: what to ask for, what to keep, what to believe, and when it is done.
 
-use super::download::Kept;
+use std::time::Duration;
+
+use super::download::{Download, Kept};
 use super::remote_peer::RemotePeer;
 use super::request_pipeline::{Arrival, PLAYING_RANGE_BYTES};
 use super::{
@@ -12,8 +14,14 @@ use crate::protocol::signalling::{ClientMessage, Have, MemberPhase, Progress};
 
 /// Bad pieces or broken messages in a row after which nobody here is trusted any more.
 pub const MAX_BAD_PIECES: u32 = 3;
-/// Bytes that a pipeline may fall short before it is filled again: fewer, larger request messages.
+/// Bytes that a pipeline may fall short before it is filled again, and of a deep one this part, at most so much: fewer,
+/// larger request messages.
 const REFILL_BYTES: u64 = 256 << 10;
+const REFILL_PART: u64 = 16;
+const MOST_REFILL_BYTES: u64 = 1 << 20;
+/// Pieces that the owner need not hear of one by one, and for how long.
+const MOST_UNSAID: usize = 8;
+const UNSAID: Duration = Duration::from_millis(200);
 
 impl Swarm {
     pub(super) fn control_received(&mut self, now: Timestamp, peer: PeerId, bytes: &[u8]) {
@@ -41,7 +49,7 @@ impl Swarm {
             }
             PeerMessage::Interested => self.interested(peer),
             PeerMessage::NotInterested => remote.interested = false,
-            PeerMessage::Have(piece) => self.remote_has(now, peer, piece),
+            PeerMessage::Have(pieces) => self.remote_has(now, peer, &pieces),
             PeerMessage::Bitfield(bits) => self.bitfield(now, peer, &bits),
             PeerMessage::Wanted(bits) => self.remote_wants(now, peer, &bits),
             PeerMessage::Request(ranges) => self.requested(now, peer, ranges),
@@ -92,16 +100,18 @@ impl Swarm {
         download.give_back(&lost);
     }
 
-    fn remote_has(&mut self, now: Timestamp, peer: PeerId, piece: PieceIndex) {
+    fn remote_has(&mut self, now: Timestamp, peer: PeerId, pieces: &[PieceIndex]) {
         let Some(remote) = self.peers.get_mut(&peer) else { return };
-        if piece.0 >= remote.have.length() {
+        if pieces.iter().any(|piece| piece.0 >= remote.have.length()) {
             self.drop_link(now, peer, Reason::Misbehaved);
             return;
         }
-        if remote.have.insert(piece) {
-            self.availability.add(piece);
+        for piece in pieces {
+            if remote.have.insert(*piece) {
+                self.availability.add(*piece);
+            }
+            self.granting.held(now, &self.layout, peer, *piece);
         }
-        self.granting.held(now, &self.layout, peer, piece);
         self.be_interested(peer);
     }
 
@@ -145,7 +155,9 @@ impl Swarm {
         let scattered = self.topology == Some(Topology::Swarm);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.serves()) {
             let depth = remote.depth_bytes(now, download.is_hurried());
-            if remote.pipeline.bytes() + REFILL_BYTES.min(depth / 4) > depth {
+            let refill =
+                (depth / REFILL_PART).clamp(REFILL_BYTES.min(depth / 4), MOST_REFILL_BYTES);
+            if remote.pipeline.bytes() + refill > depth {
                 continue;
             }
             if remote.pipeline.is_empty() {
@@ -159,7 +171,8 @@ impl Swarm {
                     self.asks_at = Some(self.download_cap.allows_at(now));
                     break;
                 }
-                let ties = scattered.then_some(&mut self.random);
+                // The owner grants different pieces to each; in order it reads and signs several at a time.
+                let ties = (scattered && !remote.owner).then_some(&mut self.random);
                 let (layout, counts) = (&self.layout, &self.availability);
                 // The owner holds everything, also what it does not show.
                 let held = (&remote.have, remote.owner);
@@ -280,12 +293,35 @@ impl Swarm {
         self.have.insert(piece);
         // An owner shows only what it grants, and waits to hear of each.
         let curious = |remote: &RemotePeer| remote.owner || !remote.have.contains(piece);
-        let greeted = self.peers.iter().filter(|(_, remote)| remote.is_greeted());
-        for (peer, _) in greeted.filter(|(_, remote)| curious(remote)) {
-            let message = PeerMessage::Have(piece);
-            self.outputs.push_back(Output::SendControl { peer: *peer, message });
+        for (_, remote) in &mut self.peers {
+            if remote.is_greeted() && curious(remote) {
+                remote.unsaid.get_or_insert((now, Vec::new())).1.push(piece);
+            }
         }
+        self.say_what_is_here(now);
         self.finish_if_complete(now);
+    }
+
+    /// Names pieces that are here to those who do not know it: at once to whoever may lack them, several at a time to the
+    /// owner, who holds them.
+    pub(super) fn say_what_is_here(&mut self, now: Timestamp) {
+        let all = self.download.as_ref().is_none_or(Download::is_complete);
+        for (peer, remote) in &mut self.peers {
+            let owner = remote.owner;
+            let due = |(since, pieces): &mut (Timestamp, Vec<PieceIndex>)| {
+                all || !owner || pieces.len() >= MOST_UNSAID || now >= *since + UNSAID
+            };
+            if let Some((_, pieces)) = remote.unsaid.take_if(due) {
+                let message = PeerMessage::Have(pieces);
+                self.outputs.push_back(Output::SendControl { peer: *peer, message });
+            }
+        }
+    }
+
+    /// When pieces are to be named that are not yet.
+    pub(super) fn unsaid_timeout(&self) -> Option<Timestamp> {
+        let unsaid = self.peers.values().filter_map(|remote| remote.unsaid.as_ref());
+        unsaid.map(|(since, _)| *since + UNSAID).min()
     }
 
     /// Only the owner knows that a file is gone; from anyone else it would be a way to keep others from having it.

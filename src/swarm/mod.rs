@@ -258,6 +258,7 @@ impl Swarm {
         if self.failure.is_none() {
             self.request_more(now);
             self.grant(now);
+            self.say_what_is_here(now);
             self.upload.pump(now, &self.layout, &mut self.peers, &mut self.outputs);
             self.watch_lanes(now);
         }
@@ -274,7 +275,7 @@ impl Swarm {
             return None;
         }
         let lanes = self.lanes_timeout();
-        let capped = [self.upload.sends_at(), self.asks_at];
+        let capped = [self.upload.sends_at(), self.asks_at, self.unsaid_timeout()];
         [self.membership.timeout(), self.links_timeout(), lanes, self.next_progress]
             .into_iter()
             .chain(capped)

@@ -5,7 +5,7 @@ use super::remote_peer::RemotePeer;
 use super::{
     BlockRange, Output, PeerId, PeerMessage, PieceIndex, Reason, Swarm, Timestamp, Topology,
 };
-use crate::protocol::limits::MAX_QUEUED_RANGES;
+use crate::protocol::limits::{MAX_HAVE_PIECES, MAX_QUEUED_RANGES};
 use crate::protocol::signalling::ClientMessage;
 
 /// Leeches that are counted as helped; more are not told apart.
@@ -87,8 +87,10 @@ impl Swarm {
         }
         for (peer, remote) in self.peers.iter().filter(|(_, r)| r.is_greeted() && r.leech) {
             let (layout, counts) = (&self.layout, &self.availability);
-            while let Some(piece) = self.granting.next(now, layout, *peer, remote, counts) {
-                let message = PeerMessage::Have(piece);
+            let next = || self.granting.next(now, layout, *peer, remote, counts);
+            let granted: Vec<PieceIndex> = std::iter::from_fn(next).collect();
+            for chunk in granted.chunks(MAX_HAVE_PIECES) {
+                let message = PeerMessage::Have(chunk.to_vec());
                 self.outputs.push_back(Output::SendControl { peer: *peer, message });
             }
         }
@@ -132,7 +134,7 @@ impl Swarm {
         // What the owner cannot read any more a recipient may well have kept.
         let reads = self.download.is_none();
         let grants = self.download.is_none() && self.topology == Some(Topology::Swarm);
-        let mut ordered = None;
+        let (mut ordered, mut granted) = (None, Vec::new());
         for range in ranges {
             match self.layout.locate(range.piece) {
                 Some((file, _)) if reads && self.gone_files.contains(&(file as u32)) => {}
@@ -142,8 +144,7 @@ impl Swarm {
                         && !remote.have.contains(range.piece)
                         && self.granting.asked(now, &self.layout, peer, range.piece)
                     {
-                        let message = PeerMessage::Have(range.piece);
-                        self.outputs.push_back(Output::SendControl { peer, message });
+                        granted.push(range.piece);
                     }
                     if remote.read_ahead.asked(range.piece) {
                         ordered = Some(range.piece);
@@ -151,6 +152,10 @@ impl Swarm {
                     remote.queue.push_back(range);
                 }
             }
+        }
+        for chunk in granted.chunks(MAX_HAVE_PIECES) {
+            let message = PeerMessage::Have(chunk.to_vec());
+            self.outputs.push_back(Output::SendControl { peer, message });
         }
         if let Some(piece) = ordered {
             let expected = read_ahead::behind(&self.layout, &self.have, remote, piece);

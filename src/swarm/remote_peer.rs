@@ -85,6 +85,8 @@ pub struct RemotePeer {
     pub last_block: Timestamp,
     /// What came from it.
     pub received: Throughput,
+    /// Pieces that are here and it does not know of, since then.
+    pub unsaid: Option<(Timestamp, Vec<PieceIndex>)>,
 
     /// It wants pieces.
     pub interested: bool,
@@ -139,6 +141,7 @@ impl RemotePeer {
             pipeline: RequestPipeline::default(),
             last_block: now,
             received: Throughput::default(),
+            unsaid: None,
             interested: false,
             wanted: None,
             sent: Throughput::default(),

@@ -13,6 +13,9 @@ use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 
 /// Bytes read ahead for one leech, or two pieces if that is more.
 const READ_AHEAD_BYTES: u64 = 4 << 20;
+/// As much as is left of that, and as many pieces, when it is filled again: what is read together is signed together.
+const REREAD_BYTES: u64 = READ_AHEAD_BYTES / 2;
+const REREAD_PIECES: usize = 2;
 /// Bytes of pieces kept for other leeches that are at about the same place.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Bytes of pieces in memory, whatever is asked.
@@ -156,17 +159,23 @@ impl Upload {
         for (_, remote) in peers.iter_mut() {
             expected.extend(remote.read_ahead.take_expected());
         }
-        let mut needed: Vec<PieceIndex> = peers
-            .values()
-            .filter(|remote| !remote.choking)
-            .flat_map(|remote| remote.upcoming(READ_AHEAD_BYTES, length_of))
-            .collect();
-        needed.sort_unstable();
-        needed.dedup();
-        for piece in &needed {
-            if self.loaded.contains_key(piece) {
-                continue;
+        let (mut needed, mut due) = (Vec::new(), Vec::new());
+        for remote in peers.values().filter(|remote| !remote.choking) {
+            let upcoming = remote.upcoming(READ_AHEAD_BYTES, length_of);
+            let here = upcoming.iter().take_while(|piece| self.loaded.contains_key(piece));
+            let (pieces, bytes) = here.fold((0, 0), |(pieces, bytes), piece| {
+                (pieces + 1, bytes + u64::from(length_of(*piece)))
+            });
+            if pieces < REREAD_PIECES || bytes < REREAD_BYTES {
+                due.extend(upcoming.iter().filter(|piece| !self.loaded.contains_key(piece)));
             }
+            needed.extend(upcoming);
+        }
+        for pieces in [&mut needed, &mut due] {
+            pieces.sort_unstable();
+            pieces.dedup();
+        }
+        for piece in &due {
             let length = u64::from(layout.length_of(*piece));
             self.make_room(layout, length, &needed, outputs);
             if self.loaded_bytes > 0 && self.loaded_bytes + length > MAX_LOADED_BYTES {

@@ -80,7 +80,7 @@ fn garbage_to_a_recipient_drops_the_link_and_ends_right() {
         vec![99],
         vec![7; 100_000],
         PeerMessage::Hello { version: 1, piece_count: 20 }.encode(),
-        PeerMessage::Have(PieceIndex(20)).encode(),
+        PeerMessage::Have(vec![PieceIndex(20)]).encode(),
         PeerMessage::Bitfield(vec![0xff; 2]).encode(),
         PeerMessage::Bitfield(vec![0xff; 3]).encode(),
         PeerMessage::Record(forged).encode(),
@@ -105,7 +105,7 @@ fn odd_but_harmless_words_change_nothing() {
         PeerMessage::Choke,
         PeerMessage::Interested,
         PeerMessage::NotInterested,
-        PeerMessage::Have(PieceIndex(0)),
+        PeerMessage::Have(vec![PieceIndex(0)]),
         PeerMessage::Cancel(vec![range(9, 9, 9)]),
         PeerMessage::Request(vec![range(19, 0, 10)]),
     ] {

@@ -76,7 +76,7 @@ fn nothing_is_asked_before_a_bitfield_and_an_unchoke() {
     assert_eq!(script.requested(), []);
     script.gets(&PeerMessage::Unchoke);
     assert_eq!(script.requested(), []);
-    script.gets(&PeerMessage::Have(PieceIndex(0)));
+    script.gets(&PeerMessage::Have(vec![PieceIndex(0)]));
     assert_eq!(script.requested(), [range(0, 0, 5)]);
 }
 
@@ -95,7 +95,7 @@ fn a_pause_takes_requests_back_and_asks_nothing_until_it_ends() {
     script.input(Input::BlockReceived { peer: OTHER, block: Some(range(0, 65_536, 65_536)) });
     assert_eq!(script.news(), [Output::KeepBlock { block: range(0, 65_536, 65_536) }]);
     script.wait(seconds(600));
-    script.gets(&PeerMessage::Have(PieceIndex(0)));
+    script.gets(&PeerMessage::Have(vec![PieceIndex(0)]));
     let news = script.news();
     assert!(news.iter().all(|output| !matches!(output, Output::SendControl { .. })));
     script.input(Input::Paused(false));

@@ -5,10 +5,10 @@ use super::*;
 
 pub(super) fn granted_to(sent: &[(PeerId, PeerMessage)], to: PeerId) -> Vec<u32> {
     let granted = sent.iter().filter_map(|(peer, message)| match message {
-        PeerMessage::Have(piece) if *peer == to => Some(piece.0),
+        PeerMessage::Have(pieces) if *peer == to => Some(pieces.iter().map(|piece| piece.0)),
         _ => None,
     });
-    granted.collect()
+    granted.flatten().collect()
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn the_owner_grants_each_leech_its_own_pieces() {
     assert!(!one.is_empty() && !two.is_empty());
     assert!(one.iter().all(|piece| !two.contains(piece)), "{one:?} {two:?}");
     // What one holds is granted anew only when nothing else is left.
-    script.gets_from(ONE, &PeerMessage::Have(PieceIndex(one[0])));
+    script.gets_from(ONE, &PeerMessage::Have(vec![PieceIndex(one[0])]));
     let more = granted_to(&script.sent(), ONE);
     assert_eq!(more.len(), 1);
     assert!(!two.contains(&more[0]) && !one.contains(&more[0]));
@@ -59,7 +59,7 @@ fn nothing_is_sent_twice_while_the_leeches_pass_more_on_than_the_owner_could_add
             script.gets_from(*peer, &PeerMessage::Request(vec![range(piece, 0, PIECE)]));
             let piece = PieceIndex(piece);
             script.input(Input::PieceLoaded { piece, record_first: piece, record_count: 1 });
-            script.gets_from(*peer, &PeerMessage::Have(piece));
+            script.gets_from(*peer, &PeerMessage::Have(vec![piece]));
         }
         script.wait(seconds(1));
     }
@@ -67,7 +67,7 @@ fn nothing_is_sent_twice_while_the_leeches_pass_more_on_than_the_owner_could_add
     let others_bring = |script: &mut Script, pieces: std::ops::Range<u32>| {
         for (peer, number) in leeches.into_iter().zip(0..) {
             for piece in pieces.clone().filter(|piece| piece % 3 != number) {
-                script.gets_from(peer, &PeerMessage::Have(PieceIndex(piece)));
+                script.gets_from(peer, &PeerMessage::Have(vec![PieceIndex(piece)]));
             }
         }
     };

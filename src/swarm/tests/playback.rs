@@ -109,7 +109,7 @@ fn the_owner_of_a_swarm_is_asked_for_what_it_did_not_grant() {
     let mut script = Script::leech(100);
     script.hears(assigned(OTHER));
     script.opens(OTHER);
-    script.gets_from(OTHER, &PeerMessage::Have(PieceIndex(3)));
+    script.gets_from(OTHER, &PeerMessage::Have(vec![PieceIndex(3)]));
     script.gets_from(OTHER, &PeerMessage::Unchoke);
     script.provider(ONE, &[4]);
     script.news();

@@ -152,7 +152,7 @@ fn a_link_that_stands_is_used_the_other_way_as_well() {
     script.serves(ONE);
     script.hears(assigned(ONE));
     assert!(!script.news().iter().any(|output| matches!(output, Output::Offer { .. })));
-    script.gets_from(ONE, &PeerMessage::Have(PieceIndex(1)));
+    script.gets_from(ONE, &PeerMessage::Have(vec![PieceIndex(1)]));
     script.gets_from(ONE, &PeerMessage::Unchoke);
     assert_eq!(script.asked_of(ONE), [range(1, 0, PIECE)]);
 }
@@ -316,10 +316,10 @@ fn copies_count_whole_ones_and_what_others_hold_together() {
     assert_eq!(copies(&mut script, vec![entry(far, Have::All, false)]), 0, "it does not help");
     script.serves(ONE);
     script.serves(TWO);
-    script.gets_from(ONE, &PeerMessage::Have(PieceIndex(0)));
+    script.gets_from(ONE, &PeerMessage::Have(vec![PieceIndex(0)]));
     let both = vec![entry(ONE, Have::Some, true), entry(TWO, Have::Some, true)];
     assert_eq!(copies(&mut script, both.clone()), 0);
-    script.gets_from(TWO, &PeerMessage::Have(PieceIndex(1)));
+    script.gets_from(TWO, &PeerMessage::Have(vec![PieceIndex(1)]));
     assert_eq!(copies(&mut script, both), 1);
 }
 
@@ -355,4 +355,39 @@ fn a_piece_that_cannot_be_read_back_is_missing_again() {
     assert!(news.contains(&Output::Disconnect { peer: TWO, reason: Reason::Lost }));
     let again = PeerMessage::Request(vec![range(0, 0, PIECE)]);
     assert!(news.contains(&Output::SendControl { peer: ONE, message: again }), "{news:?}");
+}
+
+#[test]
+fn whoever_lacks_a_piece_hears_of_it_at_once_and_the_owner_of_several() {
+    let mut script = Script::leech(40);
+    script.provider(OTHER, &Vec::from_iter(0..40));
+    script.provider(ONE, &[]);
+    let mut asked = VecDeque::new();
+    // Who hears of how many pieces, in each message.
+    let mut heard = |script: &mut Script| {
+        let mut heard = Vec::new();
+        for (peer, message) in script.sent() {
+            match message {
+                PeerMessage::Request(ranges) => asked.extend(ranges),
+                PeerMessage::Have(pieces) => heard.push((peer, pieces.len())),
+                _ => {}
+            }
+        }
+        (heard, asked.pop_front().map(|range| range.piece.0))
+    };
+    let (_, mut next) = heard(&mut script);
+    for count in 1..=9 {
+        script.has(OTHER, next.unwrap());
+        let (said, after) = heard(&mut script);
+        if count == 8 {
+            assert_eq!(said, [(OTHER, 8), (ONE, 1)]);
+        } else {
+            assert_eq!(said, [(ONE, 1)]);
+        }
+        next = after;
+    }
+    script.wait(Duration::from_millis(199));
+    assert_eq!(heard(&mut script).0, []);
+    script.wait(Duration::from_millis(1));
+    assert_eq!(heard(&mut script).0, [(OTHER, 1)], "the last one does not wait for seven more");
 }

@@ -92,11 +92,34 @@ fn reads(script: &mut Script) -> Vec<u32> {
 }
 
 #[test]
+fn several_pieces_are_read_at_a_time() {
+    let mut script = asked(
+        &[64 * u64::from(PIECE)],
+        &Vec::from_iter((0..64).map(|piece| range(piece, 0, PIECE))),
+    );
+    let mut groups = Vec::new();
+    for _ in 0..1000 {
+        let outputs = script.news();
+        let group = outputs.iter().filter_map(|output| match output {
+            Output::LoadPiece { piece } => Some(piece.0),
+            _ => None,
+        });
+        let group: Vec<u32> = group.collect();
+        group.iter().for_each(|piece| script.input(loaded(*piece)));
+        script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: 0 });
+        groups.extend((!group.is_empty()).then_some(group));
+    }
+    assert_eq!(groups.concat(), Vec::from_iter(0..64), "each once, in order");
+    let lengths: Vec<usize> = groups.iter().map(Vec::len).collect();
+    assert!(lengths.iter().all(|length| *length >= 8), "{lengths:?}");
+}
+
+#[test]
 fn what_follows_is_read_before_it_is_asked_for() {
     let mut script = asked(&[20 * u64::from(PIECE)], &[range(5, 0, PIECE / 4)]);
     assert_eq!(reads(&mut script), [5], "one piece is no order");
     script.gets(&PeerMessage::Request(vec![range(5, PIECE / 4, PIECE / 4)]));
-    script.gets(&PeerMessage::Have(PieceIndex(8)));
+    script.gets(&PeerMessage::Have(vec![PieceIndex(8)]));
     script.gets(&PeerMessage::Request(vec![range(6, 0, PIECE / 4)]));
     assert_eq!(reads(&mut script), [6, 7, 9, 10], "but not what it has");
     script.input(loaded(5));
