@@ -3,8 +3,8 @@
 //! A connection of a browser is one SCTP association with the congestion control of NewReno: any loss and any distance
 //! holds it far below what the path could carry, and several share the path like several programs would. So a sender
 //! with a backlog measures what it sends, opens as many lanes as it has, lets them get up to speed, and measures again.
-//! If the total rose by [`LEAST_GAIN`] and [`LEAST_PART`] it goes on from there; if not, it gives the new ones up and
-//! waits, ever longer.
+//! If the total rose by what [`least_gain`] asks for it goes on from there; if not, it gives the new ones up and waits,
+//! ever longer, and tries fewer the next time.
 //! Where round trips grow, a queue fills in the path: then it is full, and more lanes would only take from others.
 
 use std::time::Duration;
@@ -23,9 +23,8 @@ const SETTLING_ROUND_TRIPS: u32 = 10;
 const OPENING: Duration = Duration::from_secs(8);
 /// New lanes have to bring at least this much of the total before,
 const LEAST_GAIN: f64 = 1.15;
-/// and each of them this part of what one lane brought. On a line that others fill as well more lanes take from those: a
-/// fourth beside one of theirs makes 4/5 out of 1/2, which is less than this asks for.
-const LEAST_PART: f64 = 0.25;
+/// and this much of what they would only take from one connection of somebody else.
+const LEAST_OVER_TAKEN: f64 = 1.1;
 /// First pause after lanes that brought nothing, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(160);
@@ -223,8 +222,14 @@ impl Steering {
     }
 
     fn probe(&mut self, now: Timestamp, view: &View, before: f64) -> Option<Decision> {
-        // As many as there are, but from one on to three: most paths that want a second want a fourth.
-        let more = if view.open == 1 { 3 } else { view.open };
+        // As many as there are, but from one on to three: most paths that want a second want a fourth. Where some brought
+        // too little already a full line or machine is likely, which all new ones cost something: few then.
+        let more = match (view.open, self.pause > FIRST_PAUSE) {
+            (1, false) => 3,
+            (1, true) => 1,
+            (open, false) => open,
+            (open, true) => open / 2,
+        };
         let lanes = more.min(view.allowed.min(MAX_LANES).saturating_sub(view.open));
         if lanes == 0 || self.queues > 0 {
             self.rest(now);
@@ -253,7 +258,7 @@ impl Steering {
     fn judge(&mut self, now: Timestamp, view: &View, trial: Trial, after: f64) -> Option<Decision> {
         let Trial { lanes, before, doubted } = trial;
         let earlier = view.open.saturating_sub(lanes).max(1);
-        let wanted = LEAST_GAIN.max(1.0 + LEAST_PART * lanes as f64 / earlier as f64);
+        let wanted = least_gain(earlier, lanes);
         if after < before && !doubted {
             // More lanes never carry less, unless they lost much where their slow start ended, and the others with them.
             // Until they are over it they look like none. (Beside somebody else's connections they carry more.)
@@ -300,6 +305,13 @@ impl Steering {
         self.phase = Some(Phase::Resting { until: now + self.pause });
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// What so many lanes and so many new ones have to carry, of what they carried without those. On a line that others fill as
+/// well more lanes take from them: a fourth beside one of theirs makes 4/5 out of 1/2.
+fn least_gain(earlier: usize, new: usize) -> f64 {
+    let beside_one = |lanes: usize| lanes as f64 / (lanes + 1) as f64;
+    LEAST_GAIN.max(beside_one(earlier + new) / beside_one(earlier) * LEAST_OVER_TAKEN)
 }
 
 /// Bytes a second since then.
@@ -384,6 +396,16 @@ mod tests {
         assert!(more > 0, "it was tried");
         assert!(more * 10 < history.len(), "{more} of {}", history.len());
         assert_eq!(history.last(), Some(&1));
+        let tries: Vec<usize> = history
+            .chunk_by(|one, next| one == next)
+            .map(|same| same[0])
+            .filter(|n| *n > 1)
+            .collect();
+        assert_eq!(
+            &tries[..3],
+            [4, 2, 2],
+            "more than one lane costs something here: few are tried again"
+        );
     }
 
     #[test]
@@ -397,7 +419,11 @@ mod tests {
         // Somebody else's connection is on the line as well; each connection gets the same part of it.
         let share = |lanes: f64| 6e6 * lanes / (lanes + 1.0);
         assert!(share(4.0) > share(1.0) * LEAST_GAIN, "by the total alone they would be kept");
-        let history = drive_by(share, Duration::from_secs(60));
+        let history = drive_by(share, Duration::from_secs(600));
+        assert!(
+            history.contains(&4) && history.contains(&2),
+            "three and one were tried: {history:?}"
+        );
         assert_eq!(history.last(), Some(&1), "{history:?}");
     }
 
@@ -501,7 +527,7 @@ mod tests {
             let history = drive(&road(total, lane), Duration::from_secs(120));
             let most = total.min(lane * MAX_LANES as f64);
             let kept = total.min(lane * *history.last().unwrap() as f64);
-            let part = 1.0 + LEAST_PART * 3.0;
+            let part = least_gain(1, 3);
             prop_assert!(kept * part >= most * 0.99, "{kept} of {most}: {history:?}");
         }
     }
