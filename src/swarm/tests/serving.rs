@@ -232,7 +232,7 @@ fn a_queue_in_the_path_slows_sending_down_until_it_is_gone() {
     };
     let most = sends(10, 20);
     assert!(most > 18_000_000, "{most}");
-    assert!(sends(10, 120) > 18_000_000, "not before it is sure");
+    assert!(sends(2, 120) > 3_600_000, "one may be a browser that was busy");
     let paced = sends(5, 120);
     assert!((5_000_000..9_000_000).contains(&paced), "{paced}");
     sends(20, 20);
