@@ -48,7 +48,7 @@ struct State {
     /// Files of several pieces, as they were when the first was read.
     wholes: LiteMap<usize, Blob>,
     records: LiteMap<PieceIndex, Rc<PieceRecord>>,
-    /// Hashed and not yet signed for, in no order.
+    /// Hashed and not yet signed for, in order.
     unsigned: Vec<PieceIndex>,
     signing: bool,
     /// Pieces that are being read,
@@ -125,7 +125,8 @@ impl FileSource {
             state.loaded.insert(piece, bytes);
             let record = state.records.get(&piece).cloned();
             if record.is_none() {
-                state.unsigned.push(piece);
+                let at = state.unsigned.partition_point(|other| *other < piece);
+                state.unsigned.insert(at, piece);
             }
             record
         };
@@ -181,19 +182,16 @@ impl FileSource {
 
     fn take_run(&self) -> Option<(PieceIndex, Vec<PieceHash>)> {
         let mut state = self.0.state.borrow_mut();
-        let mut unsigned = state.unsigned.clone();
-        unsigned.sort_unstable();
+        let State { unsigned, reading, urgent, hashes, .. } = &mut *state;
         let grows = |run: &[PieceIndex]| {
-            run.last().is_some_and(|last| state.reading.contains(&PieceIndex(last.0 + 1)))
+            run.last().is_some_and(|last| reading.contains(&PieceIndex(last.0 + 1)))
         };
-        let ripe = |run: &&[PieceIndex]| state.urgent || run.len() >= RUN || !grows(run);
+        let ripe = |run: &&[PieceIndex]| *urgent || run.len() >= RUN || !grows(run);
         let run = unsigned.chunk_by(|one, next| one.0 + 1 == next.0).find(ripe)?;
-        let run = &run[..run.len().min(MAX_RECORD_PIECES)];
-        let first = *run.first()?;
-        let hashes: Option<Vec<PieceHash>> =
-            run.iter().map(|piece| state.hashes.get(piece).copied()).collect();
-        state.urgent = false;
-        state.unsigned.retain(|piece| !run.contains(piece));
-        Some((first, hashes?))
+        let run: Vec<PieceIndex> = run.iter().take(MAX_RECORD_PIECES).copied().collect();
+        *urgent = false;
+        unsigned.retain(|piece| !run.contains(piece));
+        let hashes: Option<_> = run.iter().map(|piece| hashes.get(piece).copied()).collect();
+        Some((*run.first()?, hashes?))
     }
 }

@@ -89,10 +89,7 @@ impl Swarm {
             let (layout, counts) = (&self.layout, &self.availability);
             let next = || self.granting.next(now, layout, *peer, remote, counts);
             let granted: Vec<PieceIndex> = std::iter::from_fn(next).collect();
-            for chunk in granted.chunks(MAX_HAVE_PIECES) {
-                let message = PeerMessage::Have(chunk.to_vec());
-                self.outputs.push_back(Output::SendControl { peer: *peer, message });
-            }
+            self.outputs.extend(named(*peer, &granted));
         }
     }
 
@@ -153,10 +150,7 @@ impl Swarm {
                 }
             }
         }
-        for chunk in granted.chunks(MAX_HAVE_PIECES) {
-            let message = PeerMessage::Have(chunk.to_vec());
-            self.outputs.push_back(Output::SendControl { peer, message });
-        }
+        self.outputs.extend(named(peer, &granted));
         if let Some(piece) = ordered {
             let expected = read_ahead::behind(&self.layout, &self.have, remote, piece);
             remote.read_ahead.expect(expected);
@@ -196,4 +190,12 @@ impl Swarm {
             }
         }
     }
+}
+
+/// Names all of these to a peer.
+fn named(peer: PeerId, pieces: &[PieceIndex]) -> impl Iterator<Item = Output> {
+    pieces.chunks(MAX_HAVE_PIECES).map(move |chunk| {
+        let message = PeerMessage::Have(chunk.to_vec());
+        Output::SendControl { peer, message }
+    })
 }
