@@ -9,7 +9,7 @@ pub type Nanos = u64;
 const MAX_UNDER_WAY: usize = 64 << 20;
 
 /// What a direction does to packets.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Settings {
     /// One way, without waiting.
     pub delay: Nanos,
@@ -19,6 +19,10 @@ pub struct Settings {
     pub rate: u64,
     /// How long the queue in front of the line may grow. What comes when it is full is dropped.
     pub queue: Nanos,
+    /// Packets are taken once in so long, all that came by then: an access network sends in turns. Modems on cable ask for
+    /// theirs every 2 ms, Wi-Fi sends up to 2.5 ms at a time, LTE once in a millisecond. A packet waits for half of it
+    /// on average, so that much of the delay goes. Zero is at once, as on a wire.
+    pub slot: Nanos,
 }
 
 /// What became of the packets so far.
@@ -81,7 +85,7 @@ impl Line {
 
     /// A packet comes.
     pub fn enter(&mut self, now: Nanos, packet: Packet) {
-        let Settings { delay, loss, rate, queue } = self.settings;
+        let Settings { delay, loss, rate, queue, slot } = self.settings;
         if loss > 0.0 && self.fraction() < loss {
             self.counts.lost += 1;
             return;
@@ -101,7 +105,14 @@ impl Line {
         // Packets do not overtake each other, not even when the delay is made shorter.
         let last = self.under_way.back().map_or(0, |(at, _)| *at);
         self.under_way_bytes += length;
-        self.under_way.push_back(((through + delay).max(last), packet));
+        let out = through + delay.saturating_sub(slot / 2);
+        self.under_way.push_back((out.max(last), packet));
+    }
+
+    /// When packets are taken next, if all that are there now were: `None` is as they come.
+    pub fn takes_at(&self, now: Nanos) -> Option<Nanos> {
+        let slot = self.settings.slot;
+        (slot > 0).then(|| (now + 1).next_multiple_of(slot))
     }
 
     /// When the next packet comes out.
@@ -136,7 +147,7 @@ mod tests {
     use super::*;
 
     const MILLISECOND: Nanos = 1_000_000;
-    const FREE: Settings = Settings { delay: 0, loss: 0.0, rate: 0, queue: 0 };
+    const FREE: Settings = Settings { delay: 0, loss: 0.0, rate: 0, queue: 0, slot: 0 };
 
     fn packet(length: usize) -> Packet {
         Packet { bytes: vec![0; length].into(), to: 0 }
@@ -164,7 +175,7 @@ mod tests {
     #[test]
     fn packets_leave_at_the_rate_and_what_does_not_fit_the_queue_is_dropped() {
         // 1,000 bytes take 1 ms; the queue holds 10 ms.
-        let settings = Settings { delay: 0, loss: 0.0, rate: 1_000_000, queue: 10 * MILLISECOND };
+        let settings = Settings { rate: 1_000_000, queue: 10 * MILLISECOND, ..FREE };
         let mut line = Line::new(settings, 1);
         for _ in 0..100 {
             line.enter(0, packet(1000));
@@ -175,6 +186,29 @@ mod tests {
         assert_eq!(line.counts(), Counts { packets: 11, bytes: 11_000, lost: 0, dropped: 89 });
         line.enter(20 * MILLISECOND, packet(1000));
         assert_eq!(drain(&mut line), [21 * MILLISECOND], "an idle line saves nothing up");
+    }
+
+    #[test]
+    fn with_slots_packets_go_together_and_take_the_delay_on_average() {
+        let settings = Settings { delay: 10 * MILLISECOND, slot: 2 * MILLISECOND, ..FREE };
+        let mut line = Line::new(settings, 1);
+        // One comes every 100 µs; whoever takes them does so when a slot begins.
+        let came: Vec<Nanos> = (0..200).map(|n| n * MILLISECOND / 10).collect();
+        let mut waiting = came.iter().peekable();
+        let mut now = 0;
+        while waiting.peek().is_some() {
+            now = line.takes_at(now).unwrap();
+            while waiting.next_if(|at| **at <= now).is_some() {
+                line.enter(now, packet(1200));
+            }
+        }
+        let left = drain(&mut line);
+        let total: Nanos = left.iter().zip(&came).map(|(out, came)| out - came).sum();
+        let mean = total / came.len() as Nanos;
+        assert!((9 * MILLISECOND..11 * MILLISECOND).contains(&mean), "{mean}");
+        let moments: std::collections::BTreeSet<_> = left.iter().collect();
+        assert_eq!(moments.len(), 10);
+        assert_eq!(Line::new(FREE, 1).takes_at(5), None);
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //!
 //! Makes the device `up0` in each of these namespaces and says `ready`; whoever started it gives the devices those
 //! addresses. All of one side share the line to the other; among themselves they are as near as can be. Each line of
-//! standard input, such as `rtt_ms=20 loss=0.001 rate_mbit=50 queue_ms=100`, sets both directions anew (without a rate,
-//! there is none) and is answered by what passed so far. It ends with its input.
+//! standard input, such as `rtt_ms=20 loss=0.001 rate_mbit=50 queue_ms=100 slot_ms=2`, sets both directions anew (without a
+//! rate or a slot, there is none) and is answered by what passed so far. It ends with its input.
 //!
 //! [`line`] is what happens to a packet, [`tun`] the devices; here are the threads, one for each direction.
 
@@ -55,7 +55,7 @@ fn run() -> Result<()> {
         bail!("which hosts? wan_link NAMESPACE=ADDRESS,… NAMESPACE=ADDRESS,…");
     };
     let sides = [Arc::new(hosts(left)?), Arc::new(hosts(right)?)];
-    let free = Settings { delay: 0, loss: 0.0, rate: 0, queue: 0 };
+    let free = Settings::default();
     let lines = [1, 2].map(|seed| Arc::new(Mutex::new(Line::new(free, seed))));
     let start = Instant::now();
     for (from, line) in lines.iter().enumerate() {
@@ -104,13 +104,22 @@ fn carry(start: Instant, near: &[Host], far: &[Host], line: &Mutex<Line>) -> Res
     let now = || start.elapsed().as_nanos() as Nanos;
     let readable: Vec<_> = near.iter().map(|host| host.device.as_raw_fd()).collect();
     let mut packet = vec![0; 1 << 16];
+    let mut takes_at = None;
     loop {
         let mut line = lock(line);
-        for host in near {
-            for _ in 0..BATCH {
-                let Ok(length) = (&host.device).read(&mut packet) else { break };
-                pass(near, far, &packet[..length], now(), &mut line);
+        if takes_at.is_none_or(|at| now() >= at) {
+            let (taken_at, mut all) = (now(), true);
+            for host in near {
+                let mut read = 0;
+                while read < BATCH
+                    && let Ok(length) = (&host.device).read(&mut packet)
+                {
+                    pass(near, far, &packet[..length], taken_at, &mut line);
+                    read += 1;
+                }
+                all &= read < BATCH;
             }
+            takes_at = line.takes_at(now()).filter(|_| all);
         }
         let mut due = Vec::new();
         while due.len() < BATCH
@@ -118,14 +127,15 @@ fn carry(start: Instant, near: &[Host], far: &[Host], line: &Mutex<Line>) -> Res
         {
             due.push(packet);
         }
-        let next = line.next_at();
+        let next = line.next_at().into_iter().chain(takes_at).min();
         drop(line);
         for packet in due {
             // What a device does not take is lost, as it would be on a wire.
             let _ = (&far[packet.to].device).write(&packet.bytes);
         }
         let time = next.map_or(LONGEST_WAIT, |at| Duration::from_nanos(at.saturating_sub(now())));
-        tun::wait(&readable, Some(time.min(LONGEST_WAIT)))?;
+        let wakes = if takes_at.is_some() { &[] } else { &readable[..] };
+        tun::wait(wakes, Some(time.min(LONGEST_WAIT)))?;
     }
 }
 
@@ -143,9 +153,9 @@ fn pass(near: &[Host], far: &[Host], packet: &[u8], now: Nanos, line: &mut Line)
     }
 }
 
-/// `rtt_ms=20 loss=0.001 rate_mbit=50 queue_ms=100`, in any order; what is absent is zero.
+/// `rtt_ms=20 loss=0.001 rate_mbit=50 queue_ms=100 slot_ms=2`, in any order; what is absent is zero.
 fn settings_of(command: &str) -> Result<Settings> {
-    let mut settings = Settings { delay: 0, loss: 0.0, rate: 0, queue: 0 };
+    let mut settings = Settings::default();
     for word in command.split_whitespace() {
         let (name, value) =
             word.split_once('=').with_context(|| format!("`{word}`: NAME=VALUE"))?;
@@ -155,6 +165,7 @@ fn settings_of(command: &str) -> Result<Settings> {
             "loss" => settings.loss = value,
             "rate_mbit" => settings.rate = (value * 1e6 / 8.0) as u64,
             "queue_ms" => settings.queue = (value * 1e6) as Nanos,
+            "slot_ms" => settings.slot = (value * 1e6) as Nanos,
             _ => bail!("there is no setting `{name}`"),
         }
     }
@@ -183,9 +194,15 @@ mod tests {
 
     #[test]
     fn settings_are_read_in_any_order() {
-        let settings = settings_of("loss=0.001 rtt_ms=20 queue_ms=100 rate_mbit=50").unwrap();
-        let expected =
-            Settings { delay: 10_000_000, loss: 0.001, rate: 6_250_000, queue: 100_000_000 };
+        let settings =
+            settings_of("loss=0.001 rtt_ms=20 slot_ms=0.5 queue_ms=100 rate_mbit=50").unwrap();
+        let expected = Settings {
+            delay: 10_000_000,
+            loss: 0.001,
+            rate: 6_250_000,
+            queue: 100_000_000,
+            slot: 500_000,
+        };
         assert_eq!(settings, expected);
         assert!(settings_of("jitter=3").is_err());
         assert!(settings_of("loss=much").is_err());
