@@ -68,8 +68,11 @@ pub const MIN_PIECE_LENGTH: u32 = 256 << 10;
 pub const MAX_PIECE_LENGTH: u32 = 16 << 20;
 /// Pieces that a piece length is chosen for; files smaller than a piece add one each.
 pub const TARGET_PIECES: u64 = 4096;
-/// Bytes of one block's payload, unless the path takes less.
+/// Bytes of one block's payload, unless the path takes less or is fast.
 pub const BLOCK_LENGTH: u32 = 64 << 10;
+/// Bytes of one block's payload on a fast path: each message costs both pages some time, whatever its size. Chromium takes
+/// messages of 256 KiB, with the header.
+pub const LONGEST_BLOCK_LENGTH: u32 = 128 << 10;
 /// Message size of a peer whose description names none (RFC 8841, section 6.1).
 pub const DEFAULT_MAX_MESSAGE_BYTES: u32 = 65_536;
 /// Smallest message size that this protocol works with.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::throughput::Throughput;
 use crate::clock::Timestamp;
-use crate::protocol::limits::BLOCK_LENGTH;
+use crate::protocol::limits::{BLOCK_LENGTH, LONGEST_BLOCK_LENGTH};
 use crate::protocol::peer_wire::BLOCK_HEADER_BYTES;
 use crate::protocol::piece::BlockRange;
 
@@ -22,6 +22,8 @@ const WAKE_UP: Duration = Duration::from_millis(50);
 const SLOW_RATE: u64 = 256 << 10;
 /// Payload bytes of a block at such a rate.
 const SLOW_BLOCK_LENGTH: u32 = 15 << 10;
+/// Bytes a second from which blocks are long: one holds up a control message for an eighth of a second at most.
+const FAST_RATE: u64 = 1 << 20;
 /// Bytes that a browser has sent and not seen acknowledged, at most: the receive window of Firefox.
 const MOST_IN_FLIGHT: u64 = 16 << 20;
 
@@ -77,7 +79,7 @@ impl Lane {
             buffered: 0,
             moved: now,
             low_water: 0,
-            longest_block: BLOCK_LENGTH,
+            longest_block: LONGEST_BLOCK_LENGTH,
             handed: 0,
             leaving: Throughput::default(),
             recent: VecDeque::new(),
@@ -113,10 +115,12 @@ impl Lane {
 
     /// Payload bytes of the next block. Smaller ones go one by one out of a slow lane, each a sign of life.
     pub fn block_length(&self, now: Timestamp) -> u32 {
-        match self.leaving.bytes_per_second(now) < SLOW_RATE {
-            true => self.longest_block.min(SLOW_BLOCK_LENGTH),
-            false => self.longest_block,
-        }
+        let length = match self.leaving.bytes_per_second(now) {
+            ..SLOW_RATE => SLOW_BLOCK_LENGTH,
+            SLOW_RATE..FAST_RATE => BLOCK_LENGTH,
+            FAST_RATE.. => LONGEST_BLOCK_LENGTH,
+        };
+        length.min(self.longest_block)
     }
 
     /// A block is handed over. Answers the low-water mark if it changes: as much as leaves until the browser is awake.
@@ -189,7 +193,7 @@ mod tests {
     /// A lane that was handed blocks for two seconds, each gone at once, and its last low-water mark.
     fn lane(bytes_per_second: u64) -> (Lane, u64) {
         let mut lane = Lane::connecting(true, at(0), at(1));
-        lane.open(BLOCK_LENGTH);
+        lane.open(LONGEST_BLOCK_LENGTH);
         let gap = u64::from(BLOCK_LENGTH) * 1_000_000 / bytes_per_second;
         for (number, micros) in (0..2_000_000).step_by(gap as usize).enumerate() {
             lane.hand_over(Timestamp::new(Duration::from_micros(micros)), &block(number as u32));
@@ -204,10 +208,14 @@ mod tests {
         let (slow, low) = lane(100_000);
         assert_eq!((low, slow.high_water()), (64 << 10, 256 << 10));
         assert_eq!(slow.block_length(at(2000)), SLOW_BLOCK_LENGTH);
+        assert_eq!(lane(700_000).0.block_length(at(2000)), BLOCK_LENGTH);
         // 10 MB/s for 50 ms are 500,000 bytes.
         let (middle, low) = lane(10_000_000);
         assert_eq!((low, middle.high_water()), (512 << 10, 2 << 20));
-        assert_eq!(middle.block_length(at(2000)), BLOCK_LENGTH);
+        assert_eq!(middle.block_length(at(2000)), LONGEST_BLOCK_LENGTH);
+        let mut narrow = middle;
+        narrow.open(65_528);
+        assert_eq!(narrow.block_length(at(2000)), 65_528, "no more than the path takes");
         let (fast, low) = lane(60_000_000);
         assert_eq!((low, fast.high_water()), (1 << 20, 4 << 20));
     }

@@ -1,7 +1,7 @@
 //! What is checked in a session description before the browser sees it.
 
 use crate::protocol::limits::{
-    BLOCK_LENGTH, DEFAULT_MAX_MESSAGE_BYTES, MAX_SDP_BYTES, MIN_MAX_MESSAGE_BYTES,
+    DEFAULT_MAX_MESSAGE_BYTES, LONGEST_BLOCK_LENGTH, MAX_SDP_BYTES, MIN_MAX_MESSAGE_BYTES,
 };
 use crate::protocol::peer_wire::BLOCK_HEADER_BYTES;
 
@@ -51,9 +51,9 @@ pub fn inspect_description(sdp: &str) -> Result<u32, DescriptionError> {
     Ok(max_message)
 }
 
-/// Payload bytes of one block on a path that takes messages of this size.
+/// Payload bytes of one block at most, on a path that takes messages of this size.
 pub fn block_length_for(max_message_bytes: u32) -> u32 {
-    BLOCK_LENGTH.min(max_message_bytes.saturating_sub(BLOCK_HEADER_BYTES as u32))
+    LONGEST_BLOCK_LENGTH.min(max_message_bytes.saturating_sub(BLOCK_HEADER_BYTES as u32))
 }
 
 #[cfg(test)]
@@ -71,6 +71,7 @@ mod tests {
         let any = GOOD.replace("262144", "0");
         assert_eq!(inspect_description(&any), Ok(u32::MAX));
         assert_eq!(block_length_for(65_536), 65_528);
+        assert_eq!(block_length_for(262_144), 131_072);
     }
 
     #[test]
