@@ -1,12 +1,14 @@
 /**
  * What a transfer costs beyond the wire: ours (read, hashed, signed, sent, verified, stored) divided by a bare data
- * channel that pushes zeros between the same two browser processes in the same run. For Chromium also what processor time
- * each took, which is what the rest is spent on where all of it runs on one machine.
+ * channel that pushes zeros between the same two browser processes, before and after: what a shared machine has to give
+ * changes from minute to minute. For Chromium also what processor time each took, which is what the rest is spent on
+ * where all of it runs on one machine.
  *
  * `T4M_BENCH_MIB` sets the size (1024), `T4M_BENCH_ROUNDS` the rounds (3), `T4M_BENCH_PAIRS` the pairs.
  */
 
 import type { Page } from "@playwright/test";
+import { closeBareChannels, pushZeros, secondsOfZeros } from "./fixtures/bare_channel.ts";
 import { Browsers, type Engine } from "./fixtures/browsers.ts";
 import { cpuSeconds, type CpuSeconds } from "./fixtures/cpu.ts";
 import { makeFile } from "./fixtures/files.ts";
@@ -33,7 +35,7 @@ for (const [sending, receiving] of PAIRS) {
         return Promise.all(pages.map(async (page) => cpuSeconds(page.context().browser()!)));
       };
       const start = await spent();
-      const bare = await bareChannel(...pages, SIZE);
+      const before = await bareChannel(...pages, SIZE);
       const afterBare = await spent();
       const owner = new Owner(pages[0], sending);
       await owner.chooseFiles.setInputFiles(file.path);
@@ -42,12 +44,14 @@ for (const [sending, receiving] of PAIRS) {
       await expect(recipient.button("Download")).toBeEnabled();
       const beforeOurs = await spent();
       const ours = SIZE / (await downloadSeconds(recipient, SIZE)) / 1e6;
+      const afterOurs = await spent();
+      const after = await bareChannel(...pages, SIZE);
+      const bare = (before + after) / 2;
       rows.push({ bare, ours });
       console.log(
-        `${sending} to ${receiving}, round ${round + 1}: bare ${bare.toFixed(1)} MB/s, ` +
+        `${sending} to ${receiving}, round ${round + 1}: bare ${before.toFixed(1)} and ${after.toFixed(1)} MB/s, ` +
           `ours ${ours.toFixed(1)} MB/s, ratio ${(ours / bare).toFixed(2)}`,
       );
-      const afterOurs = await spent();
       if (start && afterBare && beforeOurs && afterOurs) {
         console.log(`  processor seconds, bare: ${told(start, afterBare)}; ours: ${told(beforeOurs, afterOurs)}`);
       }
@@ -97,76 +101,10 @@ async function downloadSeconds(recipient: Recipient, bytes: number): Promise<num
   return seconds;
 }
 
-/** MB/s of one data channel with 64 KiB messages and at most 4 MiB waiting. */
+/** MB/s of one data channel without any of ours. */
 async function bareChannel(sender: Page, receiver: Page, bytes: number): Promise<number> {
-  type Side = { connection: RTCPeerConnection; done?: Promise<number> };
-  const offer = await sender.evaluate(async () => {
-    const connection = new RTCPeerConnection();
-    const channel = connection.createDataChannel("zeros", { negotiated: true, id: 0 });
-    Object.assign(window, { bare: { connection, channel } });
-    await connection.setLocalDescription();
-    if (connection.iceGatheringState !== "complete") {
-      await new Promise<void>((resolve) =>
-        connection.addEventListener("icegatheringstatechange", () => {
-          if (connection.iceGatheringState === "complete") resolve();
-        }),
-      );
-    }
-    return { sdp: connection.localDescription?.sdp ?? "" };
-  });
-  const answer = await receiver.evaluate(
-    async ({ sdp, bytes }) => {
-      const connection = new RTCPeerConnection();
-      const channel = connection.createDataChannel("zeros", { negotiated: true, id: 0 });
-      channel.binaryType = "arraybuffer";
-      const done = new Promise<number>((resolve) => {
-        let [had, began] = [0, 0];
-        channel.addEventListener("message", ({ data }: MessageEvent<ArrayBuffer>) => {
-          began ||= performance.now();
-          had += data.byteLength;
-          if (had >= bytes) resolve((performance.now() - began) / 1000);
-        });
-      });
-      Object.assign(window, { bare: { connection, channel, done } });
-      await connection.setRemoteDescription({ type: "offer", sdp });
-      await connection.setLocalDescription();
-      if (connection.iceGatheringState !== "complete") {
-        await new Promise<void>((resolve) =>
-          connection.addEventListener("icegatheringstatechange", () => {
-            if (connection.iceGatheringState === "complete") resolve();
-          }),
-        );
-      }
-      return { sdp: connection.localDescription?.sdp ?? "" };
-    },
-    { sdp: offer.sdp, bytes },
-  );
-  await sender.evaluate(
-    async ({ sdp, bytes }) => {
-      const { connection, channel } = (
-        window as unknown as { bare: { connection: RTCPeerConnection; channel: RTCDataChannel } }
-      ).bare;
-      await connection.setRemoteDescription({ type: "answer", sdp });
-      if (channel.readyState !== "open") await new Promise((resolve) => (channel.onopen = resolve));
-      const message = new Uint8Array(64 * 1024);
-      channel.bufferedAmountLowThreshold = 1024 * 1024;
-      let left = bytes;
-      const push = () => {
-        while (left > 0 && channel.bufferedAmount < 4 * 1024 * 1024) {
-          channel.send(message);
-          left -= message.byteLength;
-        }
-      };
-      channel.addEventListener("bufferedamountlow", push);
-      push();
-    },
-    { sdp: answer.sdp, bytes },
-  );
-  const seconds = await receiver.evaluate(
-    () => (window as unknown as { bare: { done: Promise<number> } }).bare.done,
-  );
-  for (const page of [sender, receiver]) {
-    await page.evaluate(() => (window as unknown as { bare: Side }).bare.connection.close());
-  }
+  await pushZeros(sender, receiver, bytes);
+  const seconds = await secondsOfZeros(receiver, bytes);
+  await closeBareChannels(sender, receiver);
   return bytes / seconds / 1e6;
 }
