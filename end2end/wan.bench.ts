@@ -4,7 +4,7 @@
  * `docs/wan.md` and a plot beside it.
  *
  * `T4M_WAN_PAIRS`, `T4M_WAN_RTT` (ms) and `T4M_WAN_LOSS` (per cent) take some rows; the others stay as last measured.
- * `T4M_WAN_SLOT` (ms) is how long packets wait for each other, 0 for a line that takes them one by one. `T4M_WAN_SECONDS` and `T4M_WAN_WARM_UP` set how long each takes.
+ * `T4M_WAN_SLOT` (ms) is how long packets wait for each other, as on an access network; by default none does. `T4M_WAN_SECONDS` and `T4M_WAN_WARM_UP` set how long each takes.
  */
 
 import { truncate, writeFile } from "node:fs/promises";
@@ -22,7 +22,7 @@ const list = (name: string, standard: string) => (process.env[name] ?? standard)
 const PAIRS = list("T4M_WAN_PAIRS", "chromium-chromium,firefox-firefox,chromium-firefox").map((pair) => pair.split("-") as [Engine, Engine]);
 const ROUND_TRIPS = list("T4M_WAN_RTT", "1,20,50,100,200").map(Number);
 const LOSSES = list("T4M_WAN_LOSS", "0,0.1,1").map(Number);
-const SLOT_MS = Number(process.env.T4M_WAN_SLOT ?? 2);
+const SLOT_MS = Number(process.env.T4M_WAN_SLOT ?? 0);
 const SECONDS = Number(process.env.T4M_WAN_SECONDS ?? 8);
 const WARM_UP = Number(process.env.T4M_WAN_WARM_UP ?? 20);
 /** More than any line takes in that time. */
@@ -43,10 +43,11 @@ for (const [sending, receiving] of PAIRS) {
     try {
       for (const rttMs of ROUND_TRIPS) {
         for (const loss of LOSSES) {
-          const line = { rttMs, loss: loss / 100, slotMs: Math.min(SLOT_MS, rttMs / 2) };
+          const slotMs = Math.min(SLOT_MS, rttMs / 2);
+          const line = { rttMs, loss: loss / 100, slotMs };
           const one = await measure(wan, line, server, browsers, file, true);
           const ours = await measure(wan, line, server, browsers, file, false);
-          keep({ pair: `${sending} to ${receiving}`, rttMs, loss, one, ours });
+          keep({ pair: `${sending} to ${receiving}`, rttMs, loss, slotMs, one, ours });
           console.log(
             `${sending} to ${receiving}, ${rttMs} ms, ${loss} %: one ${show(one)}, ours ${show(ours)}, ` +
               `${(ours.rate / one.rate).toFixed(2)} times`,

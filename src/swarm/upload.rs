@@ -167,22 +167,23 @@ impl Upload {
                 (pieces + 1, bytes + u64::from(length_of(*piece)))
             });
             if pieces < REREAD_PIECES || bytes < REREAD_BYTES {
-                due.extend(upcoming.iter().filter(|piece| !self.loaded.contains_key(piece)));
+                due.extend_from_slice(&upcoming);
             }
             needed.extend(upcoming);
         }
-        for pieces in [&mut needed, &mut due] {
-            pieces.sort_unstable();
-            pieces.dedup();
-        }
-        for piece in &due {
-            let length = u64::from(layout.length_of(*piece));
+        due.sort_unstable();
+        for piece in due {
+            // Several leeches may be about to ask for it.
+            if self.loaded.contains_key(&piece) {
+                continue;
+            }
+            let length = u64::from(layout.length_of(piece));
             self.make_room(layout, length, &needed, outputs);
             if self.loaded_bytes > 0 && self.loaded_bytes + length > MAX_LOADED_BYTES {
                 // Goes on when another leech is done with what is in memory.
                 return;
             }
-            self.load(*piece, length, outputs);
+            self.load(piece, length, outputs);
         }
         // None of these takes the place of another, or of what was asked for.
         needed.extend(&expected);
