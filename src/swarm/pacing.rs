@@ -4,7 +4,8 @@
 //! half a second, in which nobody else's call is understood. ICE measures round trips beside the data, every two and a half
 //! seconds. While they are short nothing is limited. After two long ones without a short one between them the sender
 //! goes on a little more slowly, until they are short again; then it comes back half-way to where the queue began, stays
-//! just below that for a while, and goes on in small steps. Those are proportional to the root of the rate, so that of two on one line the slower grows by more.
+//! just below that for a while, and goes on in small steps. Those are proportional to the root of the rate, so that of two
+//! on one line the slower grows by more.
 //!
 //! A long round trip may have other causes: a path that has become longer, others who fill the line, a browser with too
 //! much to do. None of them goes away when less is sent. So when much less still sees long ones, the limit is
