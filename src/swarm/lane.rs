@@ -22,8 +22,10 @@ const WAKE_UP: Duration = Duration::from_millis(50);
 const SLOW_RATE: u64 = 256 << 10;
 /// Payload bytes of a block at such a rate.
 const SLOW_BLOCK_LENGTH: u32 = 15 << 10;
-/// Bytes a second from which blocks are long: one holds up a control message for an eighth of a second at most.
-const FAST_RATE: u64 = 1 << 20;
+/// Bytes a second from which blocks are long: one holds up a control message for a thirtieth of a second at most. At a rate
+/// of which an ordinary uplink has two or three at once, the leech of a fast lane would take the turn of one that
+/// listens and is sent little.
+const FAST_RATE: u64 = 4 << 20;
 /// Bytes that a browser has sent and not seen acknowledged, at most: the receive window of Firefox.
 const MOST_IN_FLIGHT: u64 = 16 << 20;
 
@@ -209,6 +211,7 @@ mod tests {
         assert_eq!((low, slow.high_water()), (64 << 10, 256 << 10));
         assert_eq!(slow.block_length(at(2000)), SLOW_BLOCK_LENGTH);
         assert_eq!(lane(700_000).0.block_length(at(2000)), BLOCK_LENGTH);
+        assert_eq!(lane(2_000_000).0.block_length(at(2000)), BLOCK_LENGTH);
         // 10 MB/s for 50 ms are 500,000 bytes.
         let (middle, low) = lane(10_000_000);
         assert_eq!((low, middle.high_water()), (512 << 10, 2 << 20));

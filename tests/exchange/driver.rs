@@ -1,7 +1,9 @@
 //! Executes what a machine puts out, one arm for each output.
 
 use transfer4me::protocol::id::{PeerId, ResumeToken};
-use transfer4me::protocol::limits::{MAX_CONTROL_BYTES, MAX_SIGNALLING_BYTES};
+use transfer4me::protocol::limits::{
+    LONGEST_BLOCK_LENGTH, MAX_CONTROL_BYTES, MAX_SIGNALLING_BYTES,
+};
 use transfer4me::protocol::peer_wire::{
     BLOCK_HEADER_BYTES, PeerMessage, decode_block_header, encode_block_header,
 };
@@ -16,7 +18,7 @@ use super::network::{Connection, End, describe, described};
 use super::world::{Event, World};
 
 /// Bytes that wait in one channel at most: the high-water mark and the block that crosses it.
-const MAX_BUFFERED: u64 = (4 << 20) + (64 << 10) + BLOCK_HEADER_BYTES as u64;
+const MAX_BUFFERED: u64 = (4 << 20) + LONGEST_BLOCK_LENGTH as u64 + BLOCK_HEADER_BYTES as u64;
 
 impl World {
     pub fn execute(&mut self, browser: usize, output: Output) {
