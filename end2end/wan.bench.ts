@@ -4,7 +4,9 @@
  * `docs/wan.md` and a plot beside it.
  *
  * `T4M_WAN_PAIRS`, `T4M_WAN_RTT` (ms) and `T4M_WAN_LOSS` (per cent) take some rows; the others stay as last measured.
- * `T4M_WAN_SLOT` (ms) is how long packets wait for each other, as on an access network; by default none does. `T4M_WAN_SECONDS` and `T4M_WAN_WARM_UP` set how long each takes.
+ * `T4M_WAN_SLOT` (ms) is how long packets wait for each other, as on an access network; by default none does.
+ * `T4M_WAN_DILATION` is how much slower the hosts' clocks are, that is, how much faster their machine is to them.
+ * `T4M_WAN_SECONDS` and `T4M_WAN_WARM_UP` set how long each takes, by those clocks.
  */
 
 import { truncate, writeFile } from "node:fs/promises";
@@ -28,7 +30,9 @@ const WARM_UP = Number(process.env.T4M_WAN_WARM_UP ?? 20);
 /** More than any line takes in that time. */
 const SIZE = 1024 ** 3;
 
-const missing = whyNoWan();
+const DILATION = Number(process.env.T4M_WAN_DILATION ?? 1);
+
+const missing = whyNoWan(DILATION);
 
 for (const [sending, receiving] of PAIRS) {
   test(`${sending} to ${receiving}`, async ({ folder }) => {
@@ -36,7 +40,7 @@ for (const [sending, receiving] of PAIRS) {
     const file = path.join(folder, "measured.bin");
     await writeFile(file, "");
     await truncate(file, SIZE);
-    const wan = await Wan.create();
+    const wan = await Wan.create(1, 1, DILATION);
     const [near, far] = [wan.left[0]!, wan.right[0]!];
     const server = await Server.start({ LISTEN: `${far.address}:0` }, far.launcher(Server.binary, folder));
     const browsers = [await launchOn(near, sending, folder, server.url), await launchOn(far, receiving, folder, server.url)] as const;
@@ -47,9 +51,9 @@ for (const [sending, receiving] of PAIRS) {
           const line = { rttMs, loss: loss / 100, slotMs };
           const one = await measure(wan, line, server, browsers, file, true);
           const ours = await measure(wan, line, server, browsers, file, false);
-          keep({ pair: `${sending} to ${receiving}`, rttMs, loss, slotMs, one, ours });
+          keep({ pair: `${sending} to ${receiving}`, rttMs, loss, slotMs, dilation: DILATION, one, ours });
           console.log(
-            `${sending} to ${receiving}, ${rttMs} ms, ${loss} %: one ${show(one)}, ours ${show(ours)}, ` +
+            `${sending} to ${receiving}, ${rttMs} ms, ${loss} %, dilation ${DILATION}: one ${show(one)}, ours ${show(ours)}, ` +
               `${(ours.rate / one.rate).toFixed(2)} times`,
           );
         }
@@ -91,10 +95,10 @@ async function measure(
     await expect(recipient.button("Download")).toBeEnabled();
     await recipient.button("Download").click();
     await recipient.expectPhase("downloading", 30_000);
-    await recipient.page.waitForTimeout(WARM_UP * 1000);
+    await wan.wait(WARM_UP);
     const hosts: Host[] = [...wan.left, ...wan.right];
     const [before, used] = [await receivedBytes(recipient.page), await cpuSeconds(hosts)];
-    await recipient.page.waitForTimeout(SECONDS * 1000);
+    await wan.wait(SECONDS);
     const [after, usedThen] = [await receivedBytes(recipient.page), await cpuSeconds(hosts)];
     const seconds = (after.at - before.at) / 1000;
     return { rate: (after.bytes - before.bytes) / seconds / 1e6, cores: (usedThen - used) / seconds, lanes: after.lanes };

@@ -2,7 +2,7 @@
  * What data channels without any of ours carry over a line, by how many connections: the most that lanes can make on
  * this machine, where both browsers, the server and the line share the cores.
  *
- * `T4M_WAN_PAIRS`, `T4M_WAN_RTT`, `T4M_WAN_LOSS` and `T4M_WAN_SLOT` as for `wan.bench.ts`; `T4M_WAN_CONNECTIONS` how many.
+ * `T4M_WAN_PAIRS`, `T4M_WAN_RTT`, `T4M_WAN_LOSS`, `T4M_WAN_SLOT` and `T4M_WAN_DILATION` as for `wan.bench.ts`; `T4M_WAN_CONNECTIONS` how many.
  */
 
 import type { Browser } from "@playwright/test";
@@ -20,12 +20,14 @@ const SLOTS = list("T4M_WAN_SLOT", "2,0").map(Number);
 const CONNECTIONS = list("T4M_WAN_CONNECTIONS", "1,4,16").map(Number);
 const [WARM_UP, SECONDS] = [15, 6];
 
-const missing = whyNoWan();
+const DILATION = Number(process.env.T4M_WAN_DILATION ?? 1);
+
+const missing = whyNoWan(DILATION);
 
 for (const [sending, receiving] of PAIRS) {
   test(`bare channels, ${sending} to ${receiving}`, async ({ folder }) => {
     test.skip(missing !== undefined, missing);
-    const wan = await Wan.create();
+    const wan = await Wan.create(1, 1, DILATION);
     const hosts = [wan.left[0]!, wan.right[0]!] as const;
     const server = await Server.start({ LISTEN: `${hosts[1].address}:0` }, hosts[1].launcher(Server.binary, folder));
     const browsers: Browser[] = [];
@@ -41,9 +43,9 @@ for (const [sending, receiving] of PAIRS) {
               const slotMs = Math.min(slot, rttMs / 2);
               await wan.set({ rttMs, loss: loss / 100, slotMs });
               for (let n = 0; n < connections; n++) await pushZeros(here, there);
-              await there.waitForTimeout(WARM_UP * 1000);
+              await wan.wait(WARM_UP);
               const [from, used] = [await zerosSoFar(there), await cpuSeconds([...hosts])];
-              await there.waitForTimeout(SECONDS * 1000);
+              await wan.wait(SECONDS);
               const [to, usedThen] = [await zerosSoFar(there), await cpuSeconds([...hosts])];
               const seconds = (to.at - from.at) / 1000;
               const rate = (to.bytes - from.bytes) / seconds / 1e6;
@@ -51,7 +53,7 @@ for (const [sending, receiving] of PAIRS) {
               await closeBareChannels(here, there);
               await wan.set({ rttMs: 1 });
             }
-            console.log(`${sending} to ${receiving}, ${rttMs} ms, ${loss} %, slots of ${slot} ms: ${rates.join(", ")}`);
+            console.log(`${sending} to ${receiving}, ${rttMs} ms, ${loss} %, slots of ${slot} ms, dilation ${DILATION}: ${rates.join(", ")}`);
           }
         }
       }

@@ -72,6 +72,9 @@ pub fn bench(arguments: &[String]) -> Result<ExitCode> {
         bail!("which one? The files end2end/*.bench.ts are there");
     };
     tools::browsers()?;
+    if std::env::var_os("T4M_WAN_DILATION").is_some() {
+        tools::slow_clock()?;
+    }
     let program = build::everything(Mode::Release)?;
     build::wan_link()?;
     let mut command = tools::node_program("@playwright/test/cli.js");

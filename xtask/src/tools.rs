@@ -1,5 +1,6 @@
 //! The programs that the build needs, and how they are called.
 
+use std::env::consts::ARCH;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -144,15 +145,20 @@ pub fn browsers() -> Result<()> {
         .filter(|(path, _)| !Path::new(path).exists())
         .map(|(_, package)| package)
         .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names = missing.join(" and ");
-    if !install_debian_packages(&missing, "for the browser tests")? {
-        bail!(
-            "the browser tests need Debian's packages {names}: `apt-get install {}`",
-            missing.join(" ")
-        );
+    debian_packages(&missing, "for the browser tests")
+}
+
+/// What lets a benchmark's hosts have slower clocks, installed if it is missing.
+pub fn slow_clock() -> Result<()> {
+    let library = format!("/usr/lib/{ARCH}-linux-gnu/faketime/libfaketimeMT.so.1");
+    let missing = if Path::new(&library).exists() { &[][..] } else { &["libfaketime"] };
+    debian_packages(missing, "for hosts with slower clocks")
+}
+
+fn debian_packages(missing: &[&str], why: &str) -> Result<()> {
+    if !missing.is_empty() && !install_debian_packages(missing, why)? {
+        let (names, all) = (missing.join(" and "), missing.join(" "));
+        bail!("{why}, Debian's packages {names} are needed: `apt-get install {all}`");
     }
     Ok(())
 }
