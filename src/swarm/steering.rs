@@ -25,6 +25,8 @@ const OPENING: Duration = Duration::from_secs(8);
 const LEAST_GAIN: f64 = 1.15;
 /// and this much of what they would only take from one connection of somebody else.
 const LEAST_OVER_TAKEN: f64 = 1.1;
+/// New lanes that carry so many times less than while they got up to speed have lost much.
+const COLLAPSE: f64 = 3.0;
 /// First pause after lanes that brought nothing, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(160);
@@ -68,6 +70,8 @@ struct Trial {
     lanes: usize,
     /// What was sent without them, in bytes a second.
     before: f64,
+    /// What was sent while they got up to speed, in bytes a second.
+    settling: f64,
     /// They looked like none already.
     doubted: bool,
 }
@@ -81,7 +85,7 @@ enum Phase {
     /// New lanes are being opened.
     Opening { trial: Trial, until: Timestamp },
     /// They get up to speed.
-    Settling { trial: Trial, until: Timestamp },
+    Settling { trial: Trial, since: Timestamp, left: u64, until: Timestamp },
     /// Measures what they bring.
     Judging { trial: Trial, since: Timestamp, left: u64 },
     /// They were given up, since they brought too little: what the others do without them shows whether that was right.
@@ -174,8 +178,9 @@ impl Steering {
                     self.opened(now, view, trial);
                 }
             }
-            Some(Phase::Settling { trial, until }) => {
+            Some(Phase::Settling { trial, since, left: earlier, until }) => {
                 if now >= until {
+                    let trial = Trial { settling: rate(now, view, since, earlier), ..trial };
                     self.phase = Some(Phase::Judging { trial, since: now, left });
                 }
             }
@@ -235,7 +240,7 @@ impl Steering {
             self.rest(now);
             return None;
         }
-        let trial = Trial { lanes, before, doubted: false };
+        let trial = Trial { lanes, before, settling: 0.0, doubted: false };
         self.phase = Some(Phase::Opening { trial, until: now + OPENING });
         Some(Decision::Open(lanes))
     }
@@ -252,16 +257,18 @@ impl Steering {
 
     fn settle(&mut self, now: Timestamp, view: &View, trial: Trial) {
         let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
-        self.phase = Some(Phase::Settling { trial, until: now + SETTLING.max(trips) });
+        let until = now + SETTLING.max(trips);
+        self.phase = Some(Phase::Settling { trial, since: now, left: view.left, until });
     }
 
     fn judge(&mut self, now: Timestamp, view: &View, trial: Trial, after: f64) -> Option<Decision> {
-        let Trial { lanes, before, doubted } = trial;
+        let Trial { lanes, before, settling, doubted } = trial;
         let earlier = view.open.saturating_sub(lanes).max(1);
         let wanted = least_gain(earlier, lanes);
-        if after < before && !doubted {
-            // More lanes never carry less, unless they lost much where their slow start ended, and the others with them.
-            // Until they are over it they look like none. (Beside somebody else's connections they carry more.)
+        if (after < before || after * COLLAPSE < settling) && !doubted {
+            // More lanes never carry less, nor a fraction of what they carried a moment ago, unless they lost much where
+            // their slow start ended, and the others with them. Until they are over it they look like none. (Beside
+            // somebody else's connections they carry more.)
             self.settle(now, view, Trial { doubted: true, ..trial });
             return None;
         }
@@ -453,6 +460,26 @@ mod tests {
                 quiet.set(looks.get() + 10);
             }
             if looks.get() < quiet.get() { 0.0 } else { 1e6 * lanes }
+        };
+        let history = drive_by(carries, Duration::from_secs(30));
+        assert!(history.is_sorted(), "none are given up: {history:?}");
+        assert_eq!(history.last(), Some(&MAX_LANES), "{history:?}");
+    }
+
+    #[test]
+    fn lanes_that_lose_much_once_they_are_up_to_speed_are_given_time_to_get_over_it() {
+        // New ones carry five times as much for a second, then a third for a second and a half.
+        let (looks, last, came) = (Cell::new(0), Cell::new(1.0), Cell::new(-100));
+        let carries = |lanes: f64| {
+            looks.set(looks.get() + 1);
+            if lanes > last.replace(lanes) {
+                came.set(looks.get());
+            }
+            match looks.get() - came.get() {
+                0..5 => 5e6 * lanes,
+                5..11 => 0.34e6 * lanes,
+                _ => 1e6 * lanes,
+            }
         };
         let history = drive_by(carries, Duration::from_secs(30));
         assert!(history.is_sorted(), "none are given up: {history:?}");
