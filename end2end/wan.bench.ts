@@ -17,7 +17,7 @@ import { expect, Server, test } from "./fixtures/index.ts";
 import type { Host } from "./fixtures/network.ts";
 import { Owner, Recipient } from "./fixtures/room.ts";
 import { countBlocks, launchOn, onlyOneConnection, receivedBytes } from "./fixtures/wan_browsers.ts";
-import { cpuSeconds, Wan, whyNoWan, type LineSettings } from "./fixtures/wan.ts";
+import { cpuSeconds, DILATION, Wan, whyNoWan, type LineSettings } from "./fixtures/wan.ts";
 import { keep, publish, type Measured } from "./fixtures/wan_report.ts";
 
 const list = (name: string, standard: string) => (process.env[name] ?? standard).split(",");
@@ -29,8 +29,6 @@ const SECONDS = Number(process.env.T4M_WAN_SECONDS ?? 8);
 const WARM_UP = Number(process.env.T4M_WAN_WARM_UP ?? 20);
 /** More than any line takes in that time. */
 const SIZE = 1024 ** 3;
-
-const DILATION = Number(process.env.T4M_WAN_DILATION ?? 1);
 
 for (const [sending, receiving] of PAIRS) {
   test(`${sending} to ${receiving}`, async ({ folder }) => {

@@ -10,7 +10,7 @@ import { closeBareChannels, pushZeros, zerosSoFar } from "./fixtures/bare_channe
 import type { Engine } from "./fixtures/browsers.ts";
 import { Server, test } from "./fixtures/index.ts";
 import { launchOn } from "./fixtures/wan_browsers.ts";
-import { cpuSeconds, Wan, whyNoWan } from "./fixtures/wan.ts";
+import { cpuSeconds, DILATION, Wan, whyNoWan } from "./fixtures/wan.ts";
 
 const list = (name: string, standard: string) => (process.env[name] ?? standard).split(",");
 const PAIRS = list("T4M_WAN_PAIRS", "chromium-chromium,firefox-firefox").map((pair) => pair.split("-") as [Engine, Engine]);
@@ -19,8 +19,6 @@ const LOSSES = list("T4M_WAN_LOSS", "0").map(Number);
 const SLOTS = list("T4M_WAN_SLOT", "2,0").map(Number);
 const CONNECTIONS = list("T4M_WAN_CONNECTIONS", "1,4,16").map(Number);
 const [WARM_UP, SECONDS] = [15, 6];
-
-const DILATION = Number(process.env.T4M_WAN_DILATION ?? 1);
 
 for (const [sending, receiving] of PAIRS) {
   test(`bare channels, ${sending} to ${receiving}`, async ({ folder }) => {

@@ -12,12 +12,10 @@ import { expect, Server, test } from "./fixtures/index.ts";
 import type { Host } from "./fixtures/network.ts";
 import { Owner, Recipient } from "./fixtures/room.ts";
 import { countBlocks, launchOn, receivedBytes } from "./fixtures/wan_browsers.ts";
-import { roundTrips, Wan, whyNoWan } from "./fixtures/wan.ts";
+import { DILATION, roundTrips, Wan, whyNoWan } from "./fixtures/wan.ts";
 
 const SECONDS = Number(process.env.T4M_WAN_SECONDS ?? 20);
 const LINE = { rttMs: 20, rateMbit: 50, queueMs: 100 };
-
-const DILATION = Number(process.env.T4M_WAN_DILATION ?? 1);
 
 const missing = whyNoWan(DILATION);
 

@@ -70,8 +70,6 @@ struct Trial {
     lanes: usize,
     /// What was sent without them, in bytes a second.
     before: f64,
-    /// What was sent while they got up to speed, in bytes a second.
-    settling: f64,
     /// They looked like none already.
     doubted: bool,
 }
@@ -86,8 +84,8 @@ enum Phase {
     Opening { trial: Trial, until: Timestamp },
     /// They get up to speed.
     Settling { trial: Trial, since: Timestamp, left: u64, until: Timestamp },
-    /// Measures what they bring.
-    Judging { trial: Trial, since: Timestamp, left: u64 },
+    /// Measures what they bring, after so many bytes a second while they got up to speed.
+    Judging { trial: Trial, settling: f64, since: Timestamp, left: u64 },
     /// They were given up, since they brought too little: what the others do without them shows whether that was right.
     Emptying { with: f64, wanted: f64, until: Timestamp },
     /// Measures what the others do.
@@ -180,13 +178,14 @@ impl Steering {
             }
             Some(Phase::Settling { trial, since, left: earlier, until }) => {
                 if now >= until {
-                    let trial = Trial { settling: rate(now, view, since, earlier), ..trial };
-                    self.phase = Some(Phase::Judging { trial, since: now, left });
+                    let settling = rate(now, view, since, earlier);
+                    self.phase = Some(Phase::Judging { trial, settling, since: now, left });
                 }
             }
-            Some(Phase::Judging { trial, since, left }) => {
+            Some(Phase::Judging { trial, settling, since, left }) => {
                 if now >= since + MEASURED {
-                    return self.judge(now, view, trial, rate(now, view, since, left));
+                    let after = rate(now, view, since, left);
+                    return self.judge(now, view, trial, settling, after);
                 }
             }
             Some(Phase::Emptying { with, wanted, until }) => {
@@ -240,7 +239,7 @@ impl Steering {
             self.rest(now);
             return None;
         }
-        let trial = Trial { lanes, before, settling: 0.0, doubted: false };
+        let trial = Trial { lanes, before, doubted: false };
         self.phase = Some(Phase::Opening { trial, until: now + OPENING });
         Some(Decision::Open(lanes))
     }
@@ -261,8 +260,15 @@ impl Steering {
         self.phase = Some(Phase::Settling { trial, since: now, left: view.left, until });
     }
 
-    fn judge(&mut self, now: Timestamp, view: &View, trial: Trial, after: f64) -> Option<Decision> {
-        let Trial { lanes, before, settling, doubted } = trial;
+    fn judge(
+        &mut self,
+        now: Timestamp,
+        view: &View,
+        trial: Trial,
+        settling: f64,
+        after: f64,
+    ) -> Option<Decision> {
+        let Trial { lanes, before, doubted } = trial;
         let earlier = view.open.saturating_sub(lanes).max(1);
         let wanted = least_gain(earlier, lanes);
         if (after < before || after * COLLAPSE < settling) && !doubted {
