@@ -61,6 +61,8 @@ fn every_control_message_has_these_bytes() {
         (PeerMessage::Reject(vec![range(1, 2, 3)]), "0c 00000001 00000002 00000003".to_owned()),
         // kind, lane
         (PeerMessage::LaneClosed(4), "0d 04".to_owned()),
+        (PeerMessage::Ping(5), "0e 00000005".to_owned()),
+        (PeerMessage::Pong(5), "0f 00000005".to_owned()),
     ];
     for (message, bytes) in golden {
         assert_eq!(hex(&message.encode()), bytes.replace(' ', ""), "{message:?}");
@@ -98,9 +100,11 @@ fn a_records_signature_covers_room_place_and_hashes() {
 
 #[test]
 fn cut_long_and_unknown_messages_are_refused() {
-    let cases: [(Vec<u8>, WireError); 12] = [
+    let cases: [(Vec<u8>, WireError); 14] = [
         (vec![], WireError::Empty),
-        (vec![14], WireError::UnknownKind(14)),
+        (vec![16], WireError::UnknownKind(16)),
+        (vec![14, 0], WireError::WrongLength),
+        (vec![15], WireError::WrongLength),
         (vec![13], WireError::WrongLength),
         (vec![1, 0], WireError::WrongLength),
         (vec![5], WireError::WrongLength),

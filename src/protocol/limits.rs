@@ -90,7 +90,7 @@ pub const MAX_RANGES_PER_REQUEST: usize = 128;
 
 /// Connections of one link at most, in each direction.
 pub const MAX_LANES: usize = 16;
-/// The same among all links where a peer sends to several, or gets from several.
+/// The same among all links where a peer sends to several, or gets from several, besides each link's first.
 pub const MAX_SHARED_LANES: usize = 8;
 /// UTF-8 bytes of a session description inside a sealed signal.
 pub const MAX_SDP_BYTES: usize = 16 << 10;

@@ -119,6 +119,10 @@ pub enum PeerMessage {
     Reject(Vec<BlockRange>),
     /// A connection of the link, never the first, is over or not to come about.
     LaneClosed(u8),
+    /// Asks for a [`Self::Pong`] at once: the sender measures the path.
+    Ping(u32),
+    /// The answer to the ping of this number.
+    Pong(u32),
 }
 
 /// What is wrong with a message from a peer. Every one ends the link.
@@ -164,6 +168,8 @@ impl PeerMessage {
             Self::Wanted(bits) => message(11, &[bits]),
             Self::Reject(ranges) => encode_ranges(12, ranges),
             Self::LaneClosed(lane) => vec![13, *lane],
+            Self::Ping(number) => message(14, &[&number.to_be_bytes()]),
+            Self::Pong(number) => message(15, &[&number.to_be_bytes()]),
         }
     }
 
@@ -197,6 +203,8 @@ impl PeerMessage {
                 [lane] => Ok(Self::LaneClosed(*lane)),
                 _ => Err(WireError::WrongLength),
             },
+            14 => integers(body).map(|[number]| Self::Ping(number)),
+            15 => integers(body).map(|[number]| Self::Pong(number)),
             unknown => Err(WireError::UnknownKind(*unknown)),
         }
     }

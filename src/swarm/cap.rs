@@ -6,23 +6,46 @@ use crate::clock::Timestamp;
 
 /// Time whose bytes may gather while nothing is sent: browsers wake a hidden tab's timers only once a second.
 const GATHERED: Duration = Duration::from_secs(1);
+/// The same for a path, whose queue they may fill: there answers to pings wake the page as well.
+const GATHERED_FOR_A_PATH: Duration = Duration::from_millis(100);
 /// Time between two wakings at least, so that a slow rate does not wake the page for every block.
 const WAKING: Duration = Duration::from_millis(20);
 
 /// Bytes a second, or no limit.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Cap {
     bytes_per_second: Option<u64>,
+    /// Time whose bytes may gather, and have when a rate is set for the first time.
+    gathered: Duration,
+    at_first: Duration,
     /// Bytes that may go now; below zero after one that was larger.
     left: f64,
     filled: Timestamp,
 }
 
+impl Default for Cap {
+    fn default() -> Self {
+        let filled = Timestamp::ZERO;
+        let at_first = Duration::ZERO;
+        Self { bytes_per_second: None, gathered: GATHERED, at_first, left: 0.0, filled }
+    }
+}
+
 impl Cap {
-    /// Sets the rate, from now on.
+    /// What is sent to one peer.
+    pub fn of_a_path() -> Self {
+        let gathered = GATHERED_FOR_A_PATH;
+        Self { gathered, at_first: gathered, ..Self::default() }
+    }
+
+    /// Sets the rate, from now on. What went beyond the one before still counts.
     pub fn set(&mut self, now: Timestamp, bytes_per_second: Option<u64>) {
-        self.bytes_per_second = bytes_per_second.map(|rate| rate.max(1));
-        (self.left, self.filled) = (0.0, now);
+        self.allows(now);
+        let rate = bytes_per_second.map(|rate| rate.max(1));
+        if let (None, Some(rate)) = (self.bytes_per_second, rate) {
+            (self.left, self.filled) = (rate as f64 * self.at_first.as_secs_f64(), now);
+        }
+        self.bytes_per_second = rate;
     }
 
     /// Whether more may go now.
@@ -30,7 +53,7 @@ impl Cap {
         let Some(rate) = self.bytes_per_second else { return true };
         let since = now.saturating_since(self.filled).as_secs_f64();
         self.filled = now;
-        let most = rate as f64 * GATHERED.as_secs_f64();
+        let most = rate as f64 * self.gathered.as_secs_f64();
         self.left = (self.left + rate as f64 * since).min(most);
         self.left > 0.0
     }
@@ -88,6 +111,22 @@ mod tests {
             }
         }
         assert!((5_900_000..6_100_000).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_path_begins_with_a_moment_s_worth_and_a_new_rate_forgives_nothing() {
+        let mut cap = Cap::of_a_path();
+        cap.set(at(0), Some(1_000_000));
+        assert!(cap.allows(at(0)));
+        cap.take(150_000);
+        assert!(!cap.allows(at(0)));
+        cap.set(at(10), Some(2_000_000));
+        assert!(!cap.allows(at(29)), "40,000 bytes were still to be made up for");
+        assert!(cap.allows(at(31)));
+        cap.take(50_000);
+        assert!(cap.allows(at(10_000)));
+        cap.take(200_001);
+        assert!(!cap.allows(at(10_000)), "what gathers is bounded");
     }
 
     proptest! {

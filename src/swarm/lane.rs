@@ -26,6 +26,10 @@ const SLOW_BLOCK_LENGTH: u32 = 15 << 10;
 /// of which an ordinary uplink has two or three at once, the leech of a fast lane would take the turn of one that
 /// listens and is sent little.
 const FAST_RATE: u64 = 4 << 20;
+/// A lane that carries so many times less than the best of late, for so long. In fast recovery Chromium's SCTP sends one
+/// packet a round trip once its timer ran out, until all that was under way is acknowledged, which can take ten seconds.
+const CRAWL: u64 = 10;
+const CRAWLING: Duration = Duration::from_secs(4);
 /// Bytes that a browser has sent and not seen acknowledged, at most: the receive window of Firefox.
 const MOST_IN_FLIGHT: u64 = 16 << 20;
 
@@ -57,6 +61,7 @@ pub struct Lane {
     pub candidates: usize,
     /// Bytes handed to the channel that it has not sent yet, as far as is known.
     pub buffered: u64,
+    opened: Timestamp,
     /// When something last left, or nothing waited.
     pub moved: Timestamp,
     /// `bufferedAmountLowThreshold`.
@@ -79,6 +84,7 @@ impl Lane {
             own,
             candidates: 0,
             buffered: 0,
+            opened: now,
             moved: now,
             low_water: 0,
             longest_block: LONGEST_BLOCK_LENGTH,
@@ -90,8 +96,9 @@ impl Lane {
     }
 
     /// It is open, and blocks have at most so many bytes of payload.
-    pub fn open(&mut self, longest_block: u32) {
+    pub fn open(&mut self, now: Timestamp, longest_block: u32) {
         self.state = LaneState::Open;
+        (self.opened, self.moved) = (now, now);
         self.longest_block = longest_block;
     }
 
@@ -103,6 +110,17 @@ impl Lane {
     /// Blocks are sent over it.
     pub fn is_sending(&self) -> bool {
         self.own && self.state == LaneState::Open
+    }
+
+    /// Bytes a second that it carries.
+    pub fn carries(&self, now: Timestamp) -> u64 {
+        self.leaving.bytes_per_second(now)
+    }
+
+    /// It carries next to nothing of what others did, although it has more.
+    pub fn crawls(&self, now: Timestamp, others: u64) -> bool {
+        let long = self.buffered > 0 && now >= self.opened + CRAWLING;
+        long && self.is_sending() && self.carries(now) < others / CRAWL
     }
 
     /// Bytes handed over so far that have left the channel's buffer.
@@ -195,7 +213,7 @@ mod tests {
     /// A lane that was handed blocks for two seconds, each gone at once, and its last low-water mark.
     fn lane(bytes_per_second: u64) -> (Lane, u64) {
         let mut lane = Lane::connecting(true, at(0), at(1));
-        lane.open(LONGEST_BLOCK_LENGTH);
+        lane.open(at(0), LONGEST_BLOCK_LENGTH);
         let gap = u64::from(BLOCK_LENGTH) * 1_000_000 / bytes_per_second;
         for (number, micros) in (0..2_000_000).step_by(gap as usize).enumerate() {
             lane.hand_over(Timestamp::new(Duration::from_micros(micros)), &block(number as u32));
@@ -217,7 +235,7 @@ mod tests {
         assert_eq!((low, middle.high_water()), (512 << 10, 2 << 20));
         assert_eq!(middle.block_length(at(2000)), LONGEST_BLOCK_LENGTH);
         let mut narrow = middle;
-        narrow.open(65_528);
+        narrow.open(at(2000), 65_528);
         assert_eq!(narrow.block_length(at(2000)), 65_528, "no more than the path takes");
         let (fast, low) = lane(60_000_000);
         assert_eq!((low, fast.high_water()), (1 << 20, 4 << 20));

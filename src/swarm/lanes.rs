@@ -4,6 +4,7 @@
 //! other's. The first connection and its control channel stay in charge: with it the link ends, with any other only
 //! what was under way there, which the sender names and the leech asks for again.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::lane::{Lane, LaneState};
@@ -34,7 +35,7 @@ impl Swarm {
                 }
                 let theirs = remote.lanes.iter().filter(|(n, lane)| **n > 0 && !lane.own).count();
                 // More providers bring more than more lanes of one.
-                let few = theirs + 2 <= lanes_of_each(providers);
+                let few = theirs < lanes_of_each(providers);
                 // The other side takes the numbers that this one does not.
                 let sound = remote.is_greeted() && (lane % 2 == 1) != remote.offerer;
                 if !remote.provider || !few || !sound {
@@ -65,12 +66,18 @@ impl Swarm {
     }
 
     /// All channels of a connection other than the first are open.
-    pub(super) fn lane_opened(&mut self, peer: PeerId, lane: u8, max_message_bytes: u32) {
+    pub(super) fn lane_opened(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        lane: u8,
+        max_message_bytes: u32,
+    ) {
         let lanes = self.peers.get_mut(&peer).map(|remote| &mut remote.lanes);
         if let Some(lane) = lanes.and_then(|lanes| lanes.get_mut(&lane))
             && matches!(lane.state, LaneState::Connecting { .. })
         {
-            lane.open(block_length_for(max_message_bytes));
+            lane.open(now, block_length_for(max_message_bytes));
         }
     }
 
@@ -102,23 +109,37 @@ impl Swarm {
         self.give_back(peer, &lost);
     }
 
-    /// When the lanes are to be looked at next.
+    /// When lanes are to be looked at next, or a path is to be measured.
     pub(super) fn lanes_timeout(&self) -> Option<Timestamp> {
-        self.peers.values().filter_map(|remote| remote.next_look).min()
+        // What is being measured is looked at when that is told.
+        let waiting = || self.peers.values().filter(|r| r.is_greeted() && !r.measuring);
+        let pings = waiting().filter(|r| r.is_used()).map(|r| r.trips.due());
+        waiting().filter_map(|remote| remote.next_look).chain(pings).min()
     }
 
     /// Has the lanes measured that are due, and those looked at that something is sent over for the first time.
     pub(super) fn watch_lanes(&mut self, now: Timestamp) {
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.is_greeted()) {
-            let used = !remote.queue.is_empty() || remote.lanes.values().any(|l| l.buffered > 0);
-            let more = remote.lanes.len() > 1;
-            match remote.next_look {
-                None if used || more => remote.next_look = Some(now + LOOK_INTERVAL),
-                Some(at) if now >= at => {
-                    remote.next_look = (used || more).then_some(now + LOOK_INTERVAL);
-                    self.outputs.push_back(Output::MeasureLanes { peer: *peer });
-                }
-                _ => {}
+            let used = remote.is_used();
+            // What is open and idle stays so; what is being opened or given up has a time limit.
+            if !used && remote.lanes.values().all(|lane| lane.state == LaneState::Open) {
+                remote.next_look = None;
+                continue;
+            }
+            if remote.next_look.is_none() {
+                remote.next_look = Some(now + LOOK_INTERVAL);
+                remote.trips.put_off(now);
+                remote.look_at_path(now);
+            }
+            let look = remote.next_look.is_some_and(|at| now >= at);
+            let ping = used && now >= remote.trips.due();
+            if ping && remote.is_control_apart() {
+                ping_peer(now, *peer, remote, &mut self.outputs);
+            }
+            // Whether a ping of the first lane would wait is to be known before.
+            if (look || ping && !remote.is_control_apart()) && !remote.measuring {
+                remote.measuring = true;
+                self.outputs.push_back(Output::MeasureLanes { peer: *peer });
             }
         }
     }
@@ -129,10 +150,28 @@ impl Swarm {
         let Some(remote) = self.peers.get_mut(&peer) else { return };
         let late: Vec<u8> =
             remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
+        remote.measuring = false;
+        if remote.is_used() && now >= remote.trips.due() {
+            match remote.lanes.get(&0).is_some_and(|first| first.buffered == 0) {
+                true => ping_peer(now, peer, remote, &mut self.outputs),
+                false => remote.trips.put_off(now),
+            }
+        }
+        if remote.next_look.is_none_or(|at| now < at) {
+            return;
+        }
+        remote.next_look = Some(now + LOOK_INTERVAL);
+        remote.look_at_path(now);
         let view = view_of(remote, lanes_of_each(served));
         let decision = remote.steering.look(now, &view);
+        let crawling = remote.crawling_lane(now);
         for lane in late {
             self.close_lane(peer, lane, true);
+        }
+        if let Some(lane) = crawling {
+            // A new one begins anew where this one would for long do nothing.
+            self.close_lane(peer, lane, true);
+            self.open_lane(now, peer);
         }
         match decision {
             Some(Decision::Open(lanes)) => (0..lanes).for_each(|_| self.open_lane(now, peer)),
@@ -163,18 +202,33 @@ impl Swarm {
     }
 }
 
-/// Connections of each link, the first included, where there are so many links to send over or to get from.
+fn ping_peer(
+    now: Timestamp,
+    peer: PeerId,
+    remote: &mut RemotePeer,
+    outputs: &mut VecDeque<Output>,
+) {
+    let message = PeerMessage::Ping(remote.trips.ping(now));
+    outputs.push_back(Output::SendControl { peer, message });
+}
+
+/// Connections of each link besides the first, where there are so many links to send over or to get from. One would only
+/// take the first one's place.
 fn lanes_of_each(links: usize) -> usize {
-    if links > 1 { MAX_SHARED_LANES / links } else { MAX_LANES }
+    match MAX_SHARED_LANES.checked_div(links) {
+        None | Some(MAX_SHARED_LANES) => MAX_LANES - 1,
+        Some(1) => 0,
+        Some(lanes) => lanes,
+    }
 }
 
 fn view_of(remote: &RemotePeer, allowed: usize) -> View {
     let own = || remote.lanes.values().filter(|lane| lane.own);
     let opening = |lane: &&Lane| matches!(lane.state, LaneState::Connecting { .. });
     View {
-        open: own().filter(|lane| lane.is_sending()).count(),
+        others: remote.lanes.iter().filter(|(n, lane)| **n > 0 && lane.is_sending()).count(),
         opening: own().filter(opening).count(),
-        allowed: allowed.max(1),
+        allowed,
         left: remote.left(),
         // Where pacing holds back, more lanes carry no more.
         backlogged: !remote.pacing.limits()

@@ -173,7 +173,7 @@ impl Swarm {
     ) {
         let piece_count = self.layout.piece_count();
         if lane > 0 {
-            self.lane_opened(peer, lane, max_message_bytes);
+            self.lane_opened(now, peer, lane, max_message_bytes);
             return;
         }
         let Some(remote) = self.peers.get_mut(&peer) else { return };
@@ -181,7 +181,7 @@ impl Swarm {
             return;
         }
         let mut first = Lane::connecting(true, now, now);
-        first.open(block_length_for(max_message_bytes));
+        first.open(now, block_length_for(max_message_bytes));
         remote.lanes.insert(0, first);
         remote.state = LinkState::Open { deadline: now + HELLO_TIMEOUT };
         self.send_control(peer, PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count });

@@ -18,7 +18,7 @@
 //! | `provider` | serving: whom, requests of others, files that vanish |
 //! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
 //! | `upload`, `read_ahead`, `granting`, `slots` | the state of serving |
-//! | `pacing` | how fast to send, so that no queue stands in the path |
+//! | `pacing`, `round_trips` | how fast to send, so that no queue stands in the path |
 //! | `cap` | the rates that the person allows |
 //! | `status` | what the page may know |
 
@@ -44,6 +44,7 @@ mod provider;
 mod read_ahead;
 mod remote_peer;
 mod request_pipeline;
+mod round_trips;
 mod slots;
 pub mod status;
 mod steering;
@@ -218,7 +219,7 @@ impl Swarm {
             Input::PathRestored { .. } => {}
             Input::RoundTripMeasured { peer, time } => {
                 if let Some(remote) = self.peers.get_mut(&peer) {
-                    remote.round_trip_measured(now, time);
+                    remote.measured_by_ice(now, time);
                 }
             }
             Input::Capped(caps) => {
@@ -339,8 +340,9 @@ impl Swarm {
             self.next_stats = now + STATS_INTERVAL;
             self.tell_stats(rate);
         }
-        // Whoever sends has to see a queue soon.
-        for (peer, _) in self.peers.iter().filter(|(_, remote)| !remote.queue.is_empty()) {
+        // Whoever sends has to see a queue soon, by pings or else by what ICE measures.
+        let by_ice = |r: &RemotePeer| !r.queue.is_empty() && !r.trips.is_asked_by_pings(now);
+        for (peer, _) in self.peers.iter().filter(|(_, remote)| by_ice(remote)) {
             self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
         }
     }

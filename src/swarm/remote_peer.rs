@@ -8,17 +8,23 @@ use litemap::LiteMap;
 use super::bitfield::Bitfield;
 use super::cap::Cap;
 use super::lane::Lane;
-use super::pacing::{Pacing, Sending};
+use super::pacing::{Look, Pacing};
 use super::read_ahead::ReadAhead;
 use super::request_pipeline::RequestPipeline;
+use super::round_trips::RoundTrips;
 use super::steering::Steering;
 use super::throughput::Throughput;
 use crate::clock::Timestamp;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::signalling::PathKind;
 
-/// Round trips that are told within this time are of one moment, and too close together to measure a rate between them.
-const SAME_MOMENT: Duration = Duration::from_millis(500);
+/// Round trips within this time are of one moment for steering: a queue rises and falls.
+const MOMENT: Duration = Duration::from_millis(2500);
+
+/// What fades of the best lane's rate with each look: half is left after 14 s.
+const BEST_FADES: u64 = 100;
+/// Time between two lanes that are replaced.
+const REPLACING: Duration = Duration::from_secs(2);
 
 /// How far a link has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,12 @@ pub struct RemotePeer {
     pub steering: Steering,
     /// When the lanes are looked at next.
     pub next_look: Option<Timestamp>,
+    /// They are being measured.
+    pub measuring: bool,
+    /// What the best lane carried of late, in bytes a second.
+    best_lane: u64,
+    /// When a lane that crawled was last replaced.
+    replaced: Option<Timestamp>,
     /// How the bytes travel.
     pub path: PathKind,
     /// The room says that this browser fetches from it.
@@ -71,7 +83,10 @@ pub struct RemotePeer {
     pub path_lost: Option<Timestamp>,
     /// As last measured.
     pub round_trip: Option<Duration>,
-    round_trip_at: Option<Timestamp>,
+    /// What was measured since the last look.
+    pub trips: RoundTrips,
+    /// The shortest round trip of this moment, and when that began.
+    moment: Option<(Timestamp, Duration)>,
     /// What it holds.
     pub have: Bitfield,
 
@@ -127,6 +142,9 @@ impl RemotePeer {
             last_lane: 0,
             steering: Steering::default(),
             next_look: None,
+            measuring: false,
+            best_lane: 0,
+            replaced: None,
             path: PathKind::Unknown,
             provider: offerer,
             leech: !offerer,
@@ -134,7 +152,8 @@ impl RemotePeer {
             offerer,
             path_lost: None,
             round_trip: None,
-            round_trip_at: None,
+            trips: RoundTrips::default(),
+            moment: None,
             have: Bitfield::none(pieces),
             choked: true,
             interested_sent: false,
@@ -146,7 +165,7 @@ impl RemotePeer {
             wanted: None,
             sent: Throughput::default(),
             pacing: Pacing::default(),
-            pace: Cap::default(),
+            pace: Cap::of_a_path(),
             choking: true,
             queue: VecDeque::new(),
             read_ahead: ReadAhead::default(),
@@ -175,28 +194,72 @@ impl RemotePeer {
     }
 
     /// ICE measured a round trip, for any lane.
-    pub fn round_trip_measured(&mut self, now: Timestamp, time: Duration) {
-        // All lanes take one path, and each tells how long it is when it opens: eight that had to open in a full queue would
-        // look like round trips that were long eight times.
-        if self.round_trip_at.is_some_and(|at| now < at + SAME_MOMENT) {
-            return;
+    pub fn measured_by_ice(&mut self, now: Timestamp, time: Duration) {
+        if self.trips.measured_by_ice(now, time) {
+            self.round_trip_measured(now, time);
         }
-        self.round_trip_at = Some(now);
+    }
+
+    /// A ping was answered.
+    pub fn pong_received(&mut self, now: Timestamp, number: u32) {
+        if let Some(time) = self.trips.pong(now, number) {
+            self.round_trip_measured(now, time);
+        }
+    }
+
+    fn round_trip_measured(&mut self, now: Timestamp, time: Duration) {
         self.round_trip = Some(time);
-        self.steering.measured(time);
-        let more = self.waiting() > 0 || !self.queue.is_empty();
-        let sending = Sending { left: self.left(), more, probing: self.steering.is_probing() };
-        let before = self.pacing.bytes_per_second();
-        self.pacing.round_trip_measured(
-            now,
-            time,
-            self.steering.shortest().unwrap_or(time),
-            sending,
-        );
-        let allowed = self.pacing.bytes_per_second();
-        if allowed != before {
-            self.pace.set(now, allowed);
+        let known = self.steering.shortest().is_some();
+        self.steering.note_length(time);
+        if !known {
+            self.pacing.path_known(time);
+            self.set_pace(now);
         }
+        self.moment = match self.moment {
+            None => Some((now, time)),
+            Some((since, least)) if now < since + MOMENT => Some((since, least.min(time))),
+            Some((_, least)) => {
+                self.steering.measured(least);
+                Some((now, time))
+            }
+        };
+    }
+
+    /// Looks at what left since the last look, and sets the pace by it.
+    pub fn look_at_path(&mut self, now: Timestamp) {
+        let more = self.is_used();
+        let (blind, trips) = (self.trips.take_blind(), self.trips.take());
+        let (left, shortest) = (self.left(), self.steering.shortest());
+        self.pacing.look(now, &Look { left, more, trips, blind, shortest });
+        self.set_pace(now);
+    }
+
+    fn set_pace(&mut self, now: Timestamp) {
+        self.pace.set(now, self.pacing.bytes_per_second());
+    }
+
+    /// The lane that crawls most, if another may take its place now: one at a time, for where many do it may be the path.
+    pub fn crawling_lane(&mut self, now: Timestamp) -> Option<u8> {
+        let carries = self.lanes.values().map(|lane| lane.carries(now)).max().unwrap_or_default();
+        self.best_lane = carries.max(self.best_lane - self.best_lane / BEST_FADES);
+        let crawls = |lane: &Lane| lane.crawls(now, self.best_lane);
+        let lanes = self.lanes.iter().filter(|(number, lane)| **number > 0 && crawls(lane));
+        let (number, _) = lanes.min_by_key(|(_, lane)| lane.carries(now))?;
+        if self.replaced.is_some_and(|at| now < at + REPLACING) {
+            return None;
+        }
+        self.replaced = Some(now);
+        Some(*number)
+    }
+
+    /// Something is sent to it, or waits for that.
+    pub fn is_used(&self) -> bool {
+        !self.queue.is_empty() || self.waiting() > 0
+    }
+
+    /// Blocks travel over other connections than control.
+    pub fn is_control_apart(&self) -> bool {
+        self.lanes.iter().any(|(number, lane)| *number > 0 && lane.is_sending())
     }
 
     /// Bytes that it ought to be asked for ahead, fewer while something is played.

@@ -69,14 +69,21 @@ impl Script {
         self.hears(welcome(false));
     }
 
-    /// The link to [`OTHER`] stands: a recipient's after its offer, an owner's after the other's.
+    /// The link to [`OTHER`] stands: a recipient's after its offer, an owner's after the other's. The path is so short that
+    /// nothing is held back.
     fn link(&mut self) {
+        self.link_over(1);
+    }
+
+    /// The same over a path of so many milliseconds.
+    fn link_over(&mut self, millis: u64) {
         if self.swarm.download.is_some() {
             self.hears(assigned(OTHER));
         } else {
             self.hears(ServerMessage::Serve { peer: OTHER });
         }
         self.input(Input::LinkOpened { peer: OTHER, lane: 0, max_message_bytes: 262_144 });
+        self.input(Input::RoundTripMeasured { peer: OTHER, time: Duration::from_millis(millis) });
         let piece_count = self.swarm.layout.piece_count();
         self.gets(&PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count });
     }

@@ -197,23 +197,26 @@ fn sending_stops_at_the_high_water_mark_and_goes_on_when_drained() {
 #[test]
 fn a_queue_in_the_path_slows_sending_down_until_it_is_gone() {
     let ranges: Vec<_> = (0..600).map(|piece| range(piece, 0, PIECE)).collect();
-    let mut script = asked(&[600 * u64::from(PIECE)], &ranges[..1]);
-    for ranges in ranges[1..].chunks(MAX_RANGES_PER_REQUEST) {
+    let mut script = Script::owner(&[600 * u64::from(PIECE)]);
+    script.link_over(20);
+    script.gets(&PeerMessage::Interested);
+    for ranges in ranges.chunks(MAX_RANGES_PER_REQUEST) {
         script.gets(&PeerMessage::Request(ranges.to_vec()));
     }
-    let (mut waiting, mut left) = (0, 0);
-    // Bytes that leave in so many seconds, of 2 MB/s that the path takes; ICE measures every two and a half.
+    let (mut waiting, mut left, mut pings) = (0, 0, Vec::new());
+    // Bytes that leave in so many seconds, of 2 MB/s that the path takes, while pings are answered after so long.
     let mut sends = |seconds: u64, millis: u64| {
         let before = left;
-        for tick in 0..seconds * 10 {
-            if tick % 25 == 0 {
-                let time = Duration::from_millis(millis);
-                script.input(Input::RoundTripMeasured { peer: OTHER, time });
-            }
-            let takes = 200_000.min(waiting);
+        // Nothing waits in the first lane before it is full: until then its pings tell, and then ICE.
+        for _ in 0..seconds * 100 {
+            let takes = 20_000.min(waiting);
             (waiting, left) = (waiting - takes, left + takes);
             script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: waiting });
-            script.wait(Duration::from_millis(100));
+            script.wait(Duration::from_millis(10));
+            let now = script.now;
+            for (_, number) in pings.extract_if(.., |(at, _)| *at <= now) {
+                script.gets(&PeerMessage::Pong(number));
+            }
             let mut news = script.news();
             while !news.is_empty() {
                 for output in news {
@@ -221,6 +224,17 @@ fn a_queue_in_the_path_slows_sending_down_until_it_is_gone() {
                         Output::LoadPiece { piece } => script.input(loaded(piece.0)),
                         Output::SendBlock { block, .. } => {
                             waiting += u64::from(block.length) + BLOCK_HEADER_BYTES as u64;
+                        }
+                        Output::MeasureLanes { peer } => {
+                            script.input(Input::Buffered { peer, lane: 0, bytes: waiting });
+                            script.input(Input::LanesMeasured { peer });
+                        }
+                        Output::SendControl { message: PeerMessage::Ping(number), .. } => {
+                            pings.push((now + Duration::from_millis(millis), number));
+                        }
+                        Output::MeasureRoundTrip { peer } => {
+                            let time = Duration::from_millis(millis);
+                            script.input(Input::RoundTripMeasured { peer, time });
                         }
                         _ => {}
                     }

@@ -28,6 +28,7 @@ impl Script {
 
     pub(super) fn opens(&mut self, peer: PeerId) {
         self.input(Input::LinkOpened { peer, lane: 0, max_message_bytes: 262_144 });
+        self.input(Input::RoundTripMeasured { peer, time: Duration::from_millis(1) });
         let piece_count = self.swarm.layout.piece_count();
         self.gets_from(peer, &PeerMessage::Hello { version: PROTOCOL_VERSION, piece_count });
     }
