@@ -6,10 +6,10 @@
 //!
 //! - While they are short nothing is limited but growth: no more than 1.7 or 1.25 times what left of late may leave, so that a
 //!   queue is seen before it is full, whatever slow start would send.
-//! - When they become long while the rate grows the sender goes back to what it was before. When they are long otherwise
-//!   for two looks it goes on more slowly, by as much as empties the queue. Then it comes back half-way to
-//!   where the queue began, stays just below that for a while, and goes on in small steps. Those are proportional to the root of
-//!   the rate, so that of two on one line the slower grows by more.
+//! - When they become long while the rate grows the sender goes back to what it was before. When all of three looks are long
+//!   it goes on more slowly, until the queue is gone. Then it comes back to a little less than where the queue began, and
+//!   goes on in small steps. Those are proportional to the root of the rate, so that of two on one line the slower grows by
+//!   more.
 //!
 //! A long round trip may have other causes: a path that has become longer, others who fill the line, a browser with too
 //! much to do. None of them goes away when less is sent. So when much less still sees long ones, the limit is
@@ -41,8 +41,12 @@ const SEEN: u32 = 3;
 const SEEN_BY_ICE: u32 = 3;
 /// The part of a rate at which a queue was seen that is gone on with: what is left of the line is shared anew by growth.
 const LESS: f64 = 0.85;
-/// Time in which a queue is to be gone, and after which a limit that did not bring that about is lowered again.
+/// The least knee, in bytes a second: hardly anything left yet.
+const LEAST_KNEE: f64 = 1e5;
+/// Time in which a queue is to be gone, and after which a limit that did not bring that about is lowered again,
 const DRAINING: Duration = Duration::from_millis(600);
+/// unless the queue became shorter by this meanwhile: a long one takes longer.
+const DRAINED: Duration = Duration::from_millis(100);
 /// The least and the most that is left of a limit for that.
 const LEFT: (f64, f64) = (0.7, 0.9);
 /// The part of a limit that counts as leaving at least: what leaves also dips for other reasons.
@@ -90,8 +94,9 @@ struct Limit {
     back: f64,
     /// When it changed last.
     changed: Timestamp,
-    /// How often in a row it was lowered.
+    /// How often in a row it was lowered, and how long the queue was then.
     lowered: u32,
+    queue: Duration,
     /// How many steps at a time it grows by.
     steps: f64,
     /// Looks in a row at which it limited nothing.
@@ -171,7 +176,7 @@ impl Pacing {
             match self.state {
                 // All of a look is long later than the last of it; where a rate grows that may be too late.
                 State::Growing(_) if grew && long(trips.latest) => {
-                    self.limit(now, rate, self.highest / self.growth());
+                    self.limit(now, rate, self.highest / self.growth(), queue);
                 }
                 State::Growing(_) if long(trips.latest) => {}
                 State::Growing(_) => self.grow(look.shortest),
@@ -184,11 +189,13 @@ impl Pacing {
             return;
         }
         match self.state {
-            State::Growing(_) if grew => self.limit(now, rate, self.highest / self.growth()),
+            State::Growing(_) if grew => {
+                self.limit(now, rate, self.highest / self.growth(), queue);
+            }
             State::Growing(_) if self.long >= SEEN => {
                 // What went through a moment ago may do so again: just now lanes may be getting over what they lost.
                 let knee = self.highest;
-                self.limit(now, knee * left_to_drain(queue), knee);
+                self.limit(now, knee * left_to_drain(queue), knee, queue);
             }
             State::Limited(limit) if self.long >= SEEN && now >= limit.changed + DRAINING => {
                 self.slow_down(now, limit, rate, queue);
@@ -227,15 +234,22 @@ impl Pacing {
         if self.steady < STEADY { GROWTH.0 } else { GROWTH.1 }
     }
 
-    fn limit(&mut self, now: Timestamp, rate: f64, knee: f64) {
-        let knee = knee.max(START / 2.0);
+    fn limit(&mut self, now: Timestamp, rate: f64, knee: f64, queue: Duration) {
+        let knee = knee.max(LEAST_KNEE);
         let (back, steps) = (knee * LESS, 1.0);
         let (rate, changed) = (rate.min(back), now);
-        let limit = Limit { rate, knee, back, changed, lowered: 0, steps, loose: 0 };
+        let limit = Limit { rate, knee, back, changed, lowered: 0, queue, steps, loose: 0 };
         self.state = State::Limited(limit);
     }
 
     fn slow_down(&mut self, now: Timestamp, mut limit: Limit, rate: f64, queue: Duration) {
+        let drains = queue + DRAINED <= limit.queue;
+        limit.queue = queue;
+        if drains && limit.lowered > 0 {
+            limit.changed = now;
+            self.state = State::Limited(limit);
+            return;
+        }
         limit.lowered += 1;
         if limit.lowered > PATIENCE {
             (self.state, self.elsewhere) = (State::Growing(f64::INFINITY), true);
@@ -358,7 +372,7 @@ mod tests {
                     sender.left += part;
                     sender.rate += part / LOOK.as_secs_f64();
                 }
-                self.queue += takes - leaves;
+                self.queue = (self.queue + takes - leaves).max(0.0);
                 self.most = self.most.max(self.queue);
                 if step % 5 == 0 {
                     let (now, trip) = (self.now, self.round_trip());
@@ -396,6 +410,24 @@ mod tests {
         assert!(median(trips.clone()) < 0.03, "{trips:?}");
         let mean = rates.iter().sum::<f64>() / rates.len() as f64;
         assert!(mean > line.rate * 0.88, "{mean}");
+    }
+
+    #[test]
+    fn a_slow_line_with_a_long_queue_is_used_without_filling_it() {
+        let mut line = Line::new();
+        (line.rate, line.room) = (125e3, 375e3);
+        let mut sender = comes_to(&line);
+        let (mut trips, mut rates) = (Vec::new(), Vec::new());
+        for look in 0..600 {
+            line.step(&mut [&mut sender]);
+            if look >= 50 {
+                trips.push(line.round_trip().as_secs_f64());
+                rates.push(sender.rate);
+            }
+        }
+        assert!(median(trips.clone()) < 0.1, "{trips:?}");
+        let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+        assert!(mean > line.rate * 0.8, "{mean}");
     }
 
     #[test]
