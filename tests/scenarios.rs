@@ -99,8 +99,8 @@ fn the_owner_may_leave_when_its_page_says_so() {
 
 #[test]
 fn a_slow_peer_holds_nobody_else_up() {
-    // Whether the last pieces are the slow one's is chance, 1.0 or 1.6 times: over four seeds.
-    let slower: f64 = (1..=4)
+    // Whether the last pieces are the slow one's is chance, 1.0 or 1.6 times: over six seeds.
+    let slower: f64 = (1..=6)
         .map(|seed| {
             let parameters = parameters(8, 64, Topology::Swarm, seed);
             let report = scenario::slow_peer(&parameters);
@@ -110,7 +110,7 @@ fn a_slow_peer_holds_nobody_else_up() {
             report.median.as_secs_f64() / without.median.as_secs_f64()
         })
         .sum();
-    assert!(slower / 4.0 < 1.5, "{:.2} times as long as without the slow one", slower / 4.0);
+    assert!(slower / 6.0 < 1.5, "{:.2} times as long as without the slow one", slower / 6.0);
 }
 
 #[test]

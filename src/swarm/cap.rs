@@ -6,8 +6,9 @@ use crate::clock::Timestamp;
 
 /// Time whose bytes may gather while nothing is sent: browsers wake a hidden tab's timers only once a second.
 const GATHERED: Duration = Duration::from_secs(1);
-/// The same for a path, whose queue they may fill: there answers to pings wake the page as well.
+/// The same for a path, whose queue they may fill, unless the browser woke the page later than this.
 const GATHERED_FOR_A_PATH: Duration = Duration::from_millis(100);
+const LATE: Duration = Duration::from_millis(50);
 /// Time between two wakings at least, so that a slow rate does not wake the page for every block.
 const WAKING: Duration = Duration::from_millis(20);
 
@@ -21,13 +22,15 @@ pub struct Cap {
     /// Bytes that may go now; below zero after one that was larger.
     left: f64,
     filled: Timestamp,
+    /// When this browser is to be woken to send more.
+    due: Option<Timestamp>,
 }
 
 impl Default for Cap {
     fn default() -> Self {
         let filled = Timestamp::ZERO;
         let at_first = Duration::ZERO;
-        Self { bytes_per_second: None, gathered: GATHERED, at_first, left: 0.0, filled }
+        Self { bytes_per_second: None, gathered: GATHERED, at_first, left: 0.0, filled, due: None }
     }
 }
 
@@ -53,8 +56,14 @@ impl Cap {
         let Some(rate) = self.bytes_per_second else { return true };
         let since = now.saturating_since(self.filled).as_secs_f64();
         self.filled = now;
-        let most = rate as f64 * self.gathered.as_secs_f64();
-        self.left = (self.left + rate as f64 * since).min(most);
+        let late = self.due.is_some_and(|due| now >= due + LATE);
+        let gathered = if late { GATHERED } else { self.gathered };
+        let most = rate as f64 * gathered.as_secs_f64();
+        // What gathered in a tab that was woken late is not taken back.
+        self.left = (self.left + rate as f64 * since).min(most.max(self.left));
+        if self.left > 0.0 {
+            self.due = None;
+        }
         self.left > 0.0
     }
 
@@ -66,9 +75,11 @@ impl Cap {
     }
 
     /// When to try again what was not allowed.
-    pub fn allows_at(&self, now: Timestamp) -> Timestamp {
+    pub fn allows_at(&mut self, now: Timestamp) -> Timestamp {
         let rate = self.bytes_per_second.unwrap_or(u64::MAX) as f64;
-        now + Duration::from_secs_f64((-self.left).max(0.0) / rate).max(WAKING)
+        let at = now + Duration::from_secs_f64((-self.left).max(0.0) / rate).max(WAKING);
+        self.due.get_or_insert(at);
+        at
     }
 
     /// Bytes to ask for in one go at most.
@@ -127,6 +138,21 @@ mod tests {
         assert!(cap.allows(at(10_000)));
         cap.take(200_001);
         assert!(!cap.allows(at(10_000)), "what gathers is bounded");
+    }
+
+    #[test]
+    fn a_path_gets_its_whole_rate_in_a_tab_that_wakes_once_a_second() {
+        let mut cap = Cap::of_a_path();
+        cap.set(at(0), Some(100_000));
+        let mut sent = 0;
+        for second in 0..=60 {
+            while cap.allows(at(second * 1000)) {
+                cap.take(16_000);
+                sent += 16_000;
+            }
+            assert!(cap.allows_at(at(second * 1000)) < at(second * 1000 + 200));
+        }
+        assert!((5_900_000..6_100_000).contains(&sent), "{sent}");
     }
 
     proptest! {

@@ -117,10 +117,10 @@ impl Lane {
         self.leaving.bytes_per_second(now)
     }
 
-    /// It carries next to nothing of what others did, although it has more.
-    pub fn crawls(&self, now: Timestamp, others: u64) -> bool {
+    /// It carries next to nothing of what the best did, although it has more.
+    pub fn crawls(&self, now: Timestamp, best: u64) -> bool {
         let long = self.buffered > 0 && now >= self.opened + CRAWLING;
-        long && self.is_sending() && self.carries(now) < others / CRAWL
+        long && self.is_sending() && self.carries(now) < best / CRAWL
     }
 
     /// Bytes handed over so far that have left the channel's buffer.

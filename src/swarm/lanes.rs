@@ -15,6 +15,7 @@ use super::{BlockRange, Output, PeerId, PeerMessage, Reason, Signal, Swarm, Time
 use crate::protocol::limits::{
     MAX_CANDIDATES, MAX_LANES, MAX_RANGES_PER_REQUEST, MAX_SHARED_LANES,
 };
+use crate::random::Random;
 
 /// Time for a lane to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,6 +87,7 @@ impl Swarm {
     pub(super) fn close_lane(&mut self, peer: PeerId, number: u8, tell: bool) {
         let Some(remote) = self.peers.get_mut(&peer).filter(|_| number > 0) else { return };
         let Some(mut lane) = remote.lanes.remove(&number) else { return };
+        remote.lost += lane.buffered;
         self.outputs.push_back(Output::CloseLane { peer, lane: number });
         if !remote.is_greeted() {
             return;
@@ -120,24 +122,22 @@ impl Swarm {
     /// Has the lanes measured that are due, and those looked at that something is sent over for the first time.
     pub(super) fn watch_lanes(&mut self, now: Timestamp) {
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.is_greeted()) {
-            let used = remote.is_used();
-            // What is open and idle stays so; what is being opened or given up has a time limit.
-            if !used && remote.lanes.values().all(|lane| lane.state == LaneState::Open) {
-                remote.next_look = None;
-                continue;
-            }
             if remote.next_look.is_none() {
+                if !remote.is_busy() {
+                    continue;
+                }
                 remote.next_look = Some(now + LOOK_INTERVAL);
                 remote.trips.put_off(now);
                 remote.look_at_path(now);
             }
             let look = remote.next_look.is_some_and(|at| now >= at);
-            let ping = used && now >= remote.trips.due();
-            if ping && remote.is_control_apart() {
-                ping_peer(now, *peer, remote, &mut self.outputs);
+            let mut ping = remote.is_used() && now >= remote.trips.due();
+            if ping && remote.is_control_apart() && remote.is_control_clear() {
+                ping_peer(now, *peer, remote, &mut self.random, &mut self.outputs);
+                ping = false;
             }
-            // Whether a ping of the first lane would wait is to be known before.
-            if (look || ping && !remote.is_control_apart()) && !remote.measuring {
+            // Whether a ping would wait in the first lane is to be known before.
+            if (look || ping) && !remote.measuring {
                 remote.measuring = true;
                 self.outputs.push_back(Output::MeasureLanes { peer: *peer });
             }
@@ -147,24 +147,27 @@ impl Swarm {
     /// Looks at the lanes to a peer, which were just measured.
     pub(super) fn lanes_measured(&mut self, now: Timestamp, peer: PeerId) {
         let served = self.peers.values().filter(|r| r.is_greeted() && !r.choking).count();
+        let joined = self.is_joined();
         let Some(remote) = self.peers.get_mut(&peer) else { return };
         let late: Vec<u8> =
             remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
         remote.measuring = false;
         if remote.is_used() && now >= remote.trips.due() {
-            match remote.lanes.get(&0).is_some_and(|first| first.buffered == 0) {
-                true => ping_peer(now, peer, remote, &mut self.outputs),
+            match remote.is_control_clear() {
+                true => ping_peer(now, peer, remote, &mut self.random, &mut self.outputs),
                 false => remote.trips.put_off(now),
             }
         }
         if remote.next_look.is_none_or(|at| now < at) {
             return;
         }
-        remote.next_look = Some(now + LOOK_INTERVAL);
+        remote.next_look = remote.is_busy().then_some(now + LOOK_INTERVAL);
         remote.look_at_path(now);
         let view = view_of(remote, lanes_of_each(served));
         let decision = remote.steering.look(now, &view);
-        let crawling = remote.crawling_lane(now);
+        // One is given up only where another can be opened.
+        let replaceable = joined && remote.next_lane().is_some();
+        let crawling = if replaceable { remote.crawling_lane(now) } else { None };
         for lane in late {
             self.close_lane(peer, lane, true);
         }
@@ -184,9 +187,7 @@ impl Swarm {
         // Nothing can be offered while the server is away.
         let joined = self.is_joined();
         let Some(remote) = self.peers.get_mut(&peer).filter(|_| joined) else { return };
-        let step = if remote.last_lane == 0 && remote.offerer { 1 } else { 2 };
-        // Numbers are not used twice. Who has used them all up has tried often enough.
-        let Some(lane) = remote.last_lane.checked_add(step) else { return };
+        let Some(lane) = remote.next_lane() else { return };
         remote.last_lane = lane;
         remote.lanes.insert(lane, Lane::connecting(true, now, now + OPEN_TIMEOUT));
         let attempt = remote.attempt;
@@ -206,9 +207,12 @@ fn ping_peer(
     now: Timestamp,
     peer: PeerId,
     remote: &mut RemotePeer,
+    random: &mut Random,
     outputs: &mut VecDeque<Output>,
 ) {
-    let message = PeerMessage::Ping(remote.trips.ping(now));
+    let number = random.below(1 << 32) as u32;
+    remote.trips.ping(now, number);
+    let message = PeerMessage::Ping(number);
     outputs.push_back(Output::SendControl { peer, message });
 }
 
@@ -229,6 +233,7 @@ fn view_of(remote: &RemotePeer, allowed: usize) -> View {
         others: remote.lanes.iter().filter(|(n, lane)| **n > 0 && lane.is_sending()).count(),
         opening: own().filter(opening).count(),
         allowed,
+        used: remote.is_used(),
         left: remote.left(),
         // Where pacing holds back, more lanes carry no more.
         backlogged: !remote.pacing.limits()

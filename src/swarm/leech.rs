@@ -60,7 +60,11 @@ impl Swarm {
             PeerMessage::FileGone(file) => self.remote_lost_file(now, peer, file),
             PeerMessage::Reject(ranges) => self.rejected(now, peer, &ranges),
             PeerMessage::LaneClosed(lane) => self.close_lane(peer, lane, false),
-            PeerMessage::Ping(number) => self.send_control(peer, PeerMessage::Pong(number)),
+            PeerMessage::Ping(number) => {
+                if remote.answers_ping(now) {
+                    self.send_control(peer, PeerMessage::Pong(number));
+                }
+            }
             PeerMessage::Pong(number) => remote.pong_received(now, number),
         }
     }

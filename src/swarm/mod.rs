@@ -351,9 +351,7 @@ impl Swarm {
     fn tell_stats(&mut self, uplink_bytes_per_second: u64) {
         let mut round_trips = Vec::new();
         for (peer, remote) in self.peers.iter().filter(|(_, remote)| remote.is_greeted()) {
-            if remote.queue.is_empty() {
-                self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
-            }
+            self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
             if let Some(time) = remote.round_trip.filter(|_| round_trips.len() < MAX_TOLD_LINKS) {
                 let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
                 round_trips.push(RoundTrip { peer: *peer, millis });

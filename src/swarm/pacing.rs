@@ -51,7 +51,7 @@ const DRAINED: Duration = Duration::from_millis(100);
 const LEFT: (f64, f64) = (0.7, 0.9);
 /// The part of a limit that counts as leaving at least: what leaves also dips for other reasons.
 const LEAST_USED: f64 = 0.8;
-/// How often in a row a limit is lowered: a third or a quarter is sent by then, and if that did not help it is lifted.
+/// How often in a row a limit is lowered: a third of it is sent by then, or less, and if that did not help it is lifted.
 const PATIENCE: u32 = 4;
 /// Time between two steps.
 const GROWING: Duration = Duration::from_secs(1);
@@ -64,8 +64,8 @@ const BEYOND: f64 = 1.05;
 /// How many times what is leaving a limit is that limits nothing, and for how many looks in a row.
 const LOOSE: f64 = 1.5;
 const LOOSE_LOOKS: u32 = 5;
-/// What is left of the highest rate after a second.
-const FADES: f64 = 0.98;
+/// The part of the highest rate that fades in a second.
+const FADES: f64 = 0.02;
 /// After so long without anything to send, the path may be another.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -78,7 +78,7 @@ pub struct Look {
     pub more: bool,
     /// Round trips since the last look.
     pub trips: Option<Trips>,
-    /// There could be none, since what this browser sends stood before them: its first connection takes no more.
+    /// There could be none: what this browser sends stood before them, in its first connection, or they are not answered.
     pub blind: bool,
     /// The path's length, if anything of it is known.
     pub shortest: Option<Duration>,
@@ -159,8 +159,9 @@ impl Pacing {
         let Some((since, left)) = self.since.replace((now, look.left)) else { return };
         let time = now.saturating_since(since).as_secs_f64().max(0.001);
         let rate = look.left.saturating_sub(left) as f64 / time;
-        let highest = self.highest * FADES.powf(time);
-        let grew = rate > highest * GREW;
+        let highest = self.highest * (1.0 - FADES * time).max(0.0);
+        // The first rate is not one that grew.
+        let grew = highest > 0.0 && rate > highest * GREW;
         self.highest = rate.max(highest);
         self.steady = if grew && self.steady < STEADY { 0 } else { self.steady + 1 };
         let (Some(trips), Some(shortest)) = (look.trips, look.shortest) else {
@@ -243,10 +244,14 @@ impl Pacing {
     }
 
     fn slow_down(&mut self, now: Timestamp, mut limit: Limit, rate: f64, queue: Duration) {
-        let drains = queue + DRAINED <= limit.queue;
+        let shorter = limit.queue.saturating_sub(queue);
         limit.queue = queue;
-        if drains && limit.lowered > 0 {
-            limit.changed = now;
+        if shorter >= DRAINED && limit.lowered > 0 {
+            // So much less than the line takes leaves, by which the queue became shorter.
+            let time = now.saturating_since(limit.changed).as_secs_f64();
+            let takes = rate / (1.0 - shorter.as_secs_f64() / time).max(LEAST_USED / 2.0);
+            (limit.knee, limit.changed) = (limit.knee.min(takes), now);
+            limit.back = limit.back.min(limit.knee * LESS);
             self.state = State::Limited(limit);
             return;
         }
@@ -320,8 +325,8 @@ mod tests {
     impl Sender {
         fn hears(&mut self, now: Timestamp, trip: Duration) {
             self.shortest = Some(self.shortest.map_or(trip, |shortest| shortest.min(trip)));
-            let number = self.trips.ping(now);
-            self.trips.pong(now + trip, number);
+            self.trips.ping(now, 1);
+            self.trips.pong(now + trip, 1);
         }
 
         fn looks(&mut self, now: Timestamp) {

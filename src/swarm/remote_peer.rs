@@ -7,7 +7,7 @@ use litemap::LiteMap;
 
 use super::bitfield::Bitfield;
 use super::cap::Cap;
-use super::lane::Lane;
+use super::lane::{Lane, LaneState};
 use super::pacing::{Look, Pacing};
 use super::read_ahead::ReadAhead;
 use super::request_pipeline::RequestPipeline;
@@ -21,6 +21,8 @@ use crate::protocol::signalling::PathKind;
 /// Round trips within this time are of one moment for steering: a queue rises and falls.
 const MOMENT: Duration = Duration::from_millis(2500);
 
+/// Time between two answers to pings, at least: those that something held up come together.
+const LEAST_PONG_INTERVAL: Duration = Duration::from_millis(10);
 /// What fades of the best lane's rate with each look: half is left after 14 s.
 const BEST_FADES: u64 = 100;
 /// Time between two lanes that are replaced.
@@ -65,6 +67,8 @@ pub struct RemotePeer {
     pub next_look: Option<Timestamp>,
     /// They are being measured.
     pub measuring: bool,
+    /// Bytes that waited in lanes that were closed.
+    pub lost: u64,
     /// What the best lane carried of late, in bytes a second.
     best_lane: u64,
     /// When a lane that crawled was last replaced.
@@ -85,6 +89,8 @@ pub struct RemotePeer {
     pub round_trip: Option<Duration>,
     /// What was measured since the last look.
     pub trips: RoundTrips,
+    /// When a ping of its was last answered.
+    ponged: Option<Timestamp>,
     /// The shortest round trip of this moment, and when that began.
     moment: Option<(Timestamp, Duration)>,
     /// What it holds.
@@ -143,6 +149,7 @@ impl RemotePeer {
             steering: Steering::default(),
             next_look: None,
             measuring: false,
+            lost: 0,
             best_lane: 0,
             replaced: None,
             path: PathKind::Unknown,
@@ -153,6 +160,7 @@ impl RemotePeer {
             path_lost: None,
             round_trip: None,
             trips: RoundTrips::default(),
+            ponged: None,
             moment: None,
             have: Bitfield::none(pieces),
             choked: true,
@@ -190,7 +198,7 @@ impl RemotePeer {
 
     /// Bytes that left this browser so far, over lanes that are closed as well.
     pub fn left(&self) -> u64 {
-        self.sent.total().saturating_sub(self.waiting())
+        self.sent.total().saturating_sub(self.waiting() + self.lost)
     }
 
     /// ICE measured a round trip, for any lane.
@@ -228,7 +236,7 @@ impl RemotePeer {
     /// Looks at what left since the last look, and sets the pace by it.
     pub fn look_at_path(&mut self, now: Timestamp) {
         let more = self.is_used();
-        let (blind, trips) = (self.trips.take_blind(), self.trips.take());
+        let (blind, trips) = (self.trips.take_blind(now), self.trips.take());
         let (left, shortest) = (self.left(), self.steering.shortest());
         self.pacing.look(now, &Look { left, more, trips, blind, shortest });
         self.set_pace(now);
@@ -238,7 +246,8 @@ impl RemotePeer {
         self.pace.set(now, self.pacing.bytes_per_second());
     }
 
-    /// The lane that crawls most, if another may take its place now: one at a time, for where many do it may be the path.
+    /// The lane that crawls most beside what the best did of late, if another may take its place now: one at a time, for where
+    /// many do it may be the path.
     pub fn crawling_lane(&mut self, now: Timestamp) -> Option<u8> {
         let carries = self.lanes.values().map(|lane| lane.carries(now)).max().unwrap_or_default();
         self.best_lane = carries.max(self.best_lane - self.best_lane / BEST_FADES);
@@ -248,13 +257,42 @@ impl RemotePeer {
         if self.replaced.is_some_and(|at| now < at + REPLACING) {
             return None;
         }
-        self.replaced = Some(now);
+        // If it is the path that carries less now, that is the measure from here on.
+        (self.replaced, self.best_lane) = (Some(now), carries);
         Some(*number)
     }
 
     /// Something is sent to it, or waits for that.
     pub fn is_used(&self) -> bool {
         !self.queue.is_empty() || self.waiting() > 0
+    }
+
+    /// What was handed to the first connection is on its way: control does not wait.
+    pub fn is_control_clear(&self) -> bool {
+        self.lanes.get(&0).is_some_and(|first| first.buffered == 0)
+    }
+
+    /// Something is sent to it, or a connection is being opened or given up, which has a time limit.
+    pub fn is_busy(&self) -> bool {
+        self.is_used() || self.lanes.values().any(|lane| lane.state != LaneState::Open)
+    }
+
+    /// The number of the next lane that this browser opens, if there is one: none is used twice. Who has used them all up has
+    /// tried often enough.
+    pub fn next_lane(&self) -> Option<u8> {
+        let step = if self.last_lane == 0 && self.offerer { 1 } else { 2 };
+        self.last_lane.checked_add(step)
+    }
+
+    /// A ping is to be answered now. Whoever asks more often than anyone has to is not.
+    pub fn answers_ping(&mut self, now: Timestamp) -> bool {
+        let often = self.ponged.is_some_and(|at| now < at + LEAST_PONG_INTERVAL);
+        // Behind blocks of this browser's own it would tell of those.
+        let answers = !often && (self.is_control_clear() || self.is_control_apart());
+        if answers {
+            self.ponged = Some(now);
+        }
+        answers
     }
 
     /// Blocks travel over other connections than control.

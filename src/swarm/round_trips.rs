@@ -1,4 +1,4 @@
-//! How long the path to a peer is, asked ten times as often as ICE does: by pings on the control channel.
+//! How long the path to a peer is, asked fifty times as often as ICE does: by pings on the control channel.
 //!
 //! A ping says something about the path only if nothing of this browser's own is before it: where the first connection
 //! carries no blocks, or all that it was handed is on its way. Elsewhere there is what ICE measures.
@@ -29,7 +29,8 @@ pub struct Trips {
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct RoundTrips {
-    number: u32,
+    /// When the first ping was sent or could have been.
+    began: Option<Timestamp>,
     unanswered: VecDeque<(u32, Timestamp)>,
     asked: Option<Timestamp>,
     answered: Option<Timestamp>,
@@ -45,25 +46,25 @@ impl RoundTrips {
         self.asked.map_or(Timestamp::ZERO, |at| at + PING_INTERVAL)
     }
 
-    /// The number of the next ping, which is sent now.
-    pub fn ping(&mut self, now: Timestamp) -> u32 {
-        self.asked = Some(now);
-        self.number = self.number.wrapping_add(1);
+    /// A ping is sent now. Nobody can guess its number, and so make the path look shorter.
+    pub fn ping(&mut self, now: Timestamp, number: u32) {
+        self.begin(now);
         if self.unanswered.len() >= MAX_UNANSWERED {
             self.unanswered.pop_front();
         }
-        self.unanswered.push_back((self.number, now));
-        self.number
+        self.unanswered.push_back((number, now));
     }
 
     /// A ping would say nothing now.
     pub fn put_off(&mut self, now: Timestamp) {
-        (self.asked, self.blind) = (Some(now), true);
+        self.begin(now);
+        self.blind = true;
     }
 
-    /// No ping could be sent since this was last asked, and one would have said nothing.
-    pub fn take_blind(&mut self) -> bool {
-        std::mem::take(&mut self.blind)
+    /// Pings tell nothing: since this was last asked one would have waited behind blocks, or none are answered for long.
+    pub fn take_blind(&mut self, now: Timestamp) -> bool {
+        let silent = self.answered.or(self.began).is_some_and(|at| now >= at + SILENCE);
+        std::mem::take(&mut self.blind) || silent
     }
 
     /// A ping was answered. Answers the round trip, unless nobody asked.
@@ -99,6 +100,11 @@ impl RoundTrips {
         Some(Trips { least, latest, by_ice: std::mem::take(&mut self.by_ice) })
     }
 
+    fn begin(&mut self, now: Timestamp) {
+        self.asked = Some(now);
+        self.began.get_or_insert(now);
+    }
+
     fn note(&mut self, time: Duration) {
         self.last = [self.last[1], Some(time)];
         self.least = self.least.into_iter().chain(self.last.into_iter().flatten()).min();
@@ -120,7 +126,8 @@ mod tests {
     #[test]
     fn what_pings_tell_is_taken_once_and_nobody_can_make_answers_up() {
         let mut trips = RoundTrips::default();
-        let numbers: Vec<u32> = (0..4).map(|ping| trips.ping(at(ping * 50))).collect();
+        let numbers = [70, 7, 700, 77];
+        (0..4).for_each(|ping| trips.ping(at(ping * 50), numbers[ping as usize]));
         assert_eq!(trips.due(), at(200));
         assert_eq!(trips.pong(at(120), numbers[0]), Some(millis(120)));
         assert_eq!(trips.pong(at(121), numbers[0]), None, "answered already");
@@ -133,8 +140,8 @@ mod tests {
         assert_eq!(trips.take(), None);
         // The last one of before counts with the first.
         for (asked, trip) in [(300, 130), (350, 140)] {
-            let number = trips.ping(at(asked));
-            trips.pong(at(asked + trip), number);
+            trips.ping(at(asked), 5);
+            trips.pong(at(asked + trip), 5);
         }
         let expected = Trips { least: millis(100), latest: millis(130), by_ice: false };
         assert_eq!(trips.take(), Some(expected));
@@ -144,10 +151,10 @@ mod tests {
     fn ice_counts_where_no_pings_are_answered() {
         let mut trips = RoundTrips::default();
         assert!(trips.measured_by_ice(at(0), millis(20)));
-        let number = trips.ping(at(100));
+        trips.ping(at(100), 5);
         let expected = Trips { least: millis(20), latest: millis(20), by_ice: true };
         assert_eq!(trips.take(), Some(expected));
-        trips.pong(at(130), number);
+        trips.pong(at(130), 5);
         assert!(!trips.measured_by_ice(at(200), millis(90)));
         assert_eq!(
             trips.take().map(|trips| (trips.least, trips.by_ice)),
@@ -157,11 +164,24 @@ mod tests {
     }
 
     #[test]
+    fn pings_that_would_wait_or_are_not_answered_tell_nothing() {
+        let mut trips = RoundTrips::default();
+        assert!(!trips.take_blind(at(0)));
+        trips.put_off(at(0));
+        assert!(trips.take_blind(at(1)));
+        trips.ping(at(50), 1);
+        assert!(!trips.take_blind(at(1000)));
+        assert!(trips.take_blind(at(2000)));
+        trips.pong(at(2050), 1);
+        assert!(!trips.take_blind(at(4000)));
+    }
+
+    #[test]
     fn no_more_are_remembered_than_a_few() {
         let mut trips = RoundTrips::default();
-        let first = trips.ping(at(0));
-        (0..MAX_UNANSWERED).for_each(|_| _ = trips.ping(at(1)));
+        trips.ping(at(0), 99);
+        (0..MAX_UNANSWERED).for_each(|ping| trips.ping(at(1), ping as u32));
         assert_eq!(trips.unanswered.len(), MAX_UNANSWERED);
-        assert_eq!(trips.pong(at(2), first), None);
+        assert_eq!(trips.pong(at(2), 99), None);
     }
 }

@@ -49,6 +49,8 @@ pub struct View {
     pub opening: usize,
     /// Lanes that there may be besides the first.
     pub allowed: usize,
+    /// Something is sent, or waits for that.
+    pub used: bool,
     /// Bytes that left all lanes' buffers so far.
     pub left: u64,
     /// Bytes wait in some lane: more is to be sent than the lanes take.
@@ -109,6 +111,8 @@ enum Phase {
 pub struct Steering {
     phase: Option<Phase>,
     pause: Duration,
+    /// When a lane may be asked for next that leaves the first to control.
+    apart_at: Timestamp,
     shortest: Option<Duration>,
     /// Looks in a row that saw a queue in the path.
     queues: u32,
@@ -118,7 +122,14 @@ pub struct Steering {
 
 impl Default for Steering {
     fn default() -> Self {
-        Self { phase: None, pause: FIRST_PAUSE, shortest: None, queues: 0, long: NONE_LONG }
+        Self {
+            phase: None,
+            pause: FIRST_PAUSE,
+            apart_at: Timestamp::ZERO,
+            shortest: None,
+            queues: 0,
+            long: NONE_LONG,
+        }
     }
 }
 
@@ -166,14 +177,16 @@ impl Steering {
             self.back_off(now);
             return Some(Decision::GiveUp(view.others / 2));
         }
+        if view.used && view.others + view.opening == 0 && view.allowed > 0 && now >= self.apart_at
+        {
+            // What is sent for long leaves the first connection to control and pings.
+            self.apart_at = now + FIRST_PAUSE;
+            self.start(now, view);
+            return Some(Decision::Open(1));
+        }
         let View { left, .. } = *view;
         match self.phase {
-            None => {
-                let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
-                self.phase = Some(Phase::Starting { until: now + trips });
-                // What is sent for long leaves the first connection to control and pings.
-                return (view.others == 0 && view.allowed > 0).then_some(Decision::Open(1));
-            }
+            None => self.start(now, view),
             Some(Phase::Starting { until }) => {
                 if now >= until && (view.opening == 0 || now >= until + OPENING) {
                     self.phase = Some(Phase::Measuring { since: now, left });
@@ -214,6 +227,11 @@ impl Steering {
             }
         }
         None
+    }
+
+    fn start(&mut self, now: Timestamp, view: &View) {
+        let trips = view.round_trip.unwrap_or_default() * SETTLING_ROUND_TRIPS;
+        self.phase = Some(Phase::Starting { until: now + trips });
     }
 
     fn measure(
@@ -369,6 +387,7 @@ mod tests {
             let view = View {
                 others,
                 opening: 0,
+                used: true,
                 allowed: road.allowed,
                 left: left as u64,
                 backlogged: true,
@@ -387,7 +406,7 @@ mod tests {
     /// So many lanes besides the first, and more to be sent than they take.
     fn backlogged(others: usize) -> View {
         let (allowed, round_trip) = (MOST, None);
-        View { others, opening: 0, allowed, left: 0, backlogged: true, round_trip }
+        View { others, opening: 0, allowed, used: true, left: 0, backlogged: true, round_trip }
     }
 
     fn road(total: f64, lane: f64) -> Road {
@@ -491,6 +510,20 @@ mod tests {
         });
         // The one that is opened at once carries what the first did.
         assert_eq!(looks.collect::<Vec<_>>(), [Decision::Open(1)]);
+    }
+
+    #[test]
+    fn the_lane_that_leaves_the_first_to_control_is_opened_again_if_it_was_lost() {
+        let mut steering = Steering::default();
+        let looks = (0..150_u32).filter(|look| {
+            let now = Timestamp::new(LOOK_INTERVAL * *look);
+            // Nothing waits, and none ever opens.
+            let view = View { backlogged: false, ..backlogged(0) };
+            steering.look(now, &view) == Some(Decision::Open(1))
+        });
+        assert_eq!(looks.collect::<Vec<_>>(), [0, 50, 100], "every ten seconds");
+        let idle = View { used: false, ..backlogged(0) };
+        assert_eq!(Steering::default().look(Timestamp::ZERO, &idle), None);
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Upload {
             let Some(remote) = peers.get_mut(&peer) else { continue };
             if !self.cap.allows(now) {
                 if turns.iter().chain([&peer]).any(|p| peers.get(p).is_some_and(has_work)) {
-                    self.sends_again_at(self.cap.allows_at(now));
+                    let at = self.cap.allows_at(now);
+                    self.sends_again_at(at);
                 }
                 break;
             }

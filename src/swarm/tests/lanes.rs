@@ -145,6 +145,39 @@ fn lanes_that_open_in_one_moment_tell_of_one_queue() {
 }
 
 #[test]
+fn pings_are_answered_at_once_but_not_as_often_as_somebody_likes() {
+    let mut script = served();
+    let pong = |number| Output::SendControl { peer: OTHER, message: PeerMessage::Pong(number) };
+    for number in [5, 6, 7] {
+        script.gets(&PeerMessage::Ping(number));
+    }
+    assert_eq!(script.news(), [pong(5)]);
+    script.wait(Duration::from_millis(10));
+    script.gets(&PeerMessage::Ping(8));
+    assert!(script.news().contains(&pong(8)));
+    // Nobody asked for this one.
+    script.gets(&PeerMessage::Pong(9));
+    assert_eq!(script.news(), []);
+}
+
+#[test]
+fn a_peer_whose_own_blocks_stand_before_it_does_not_answer() {
+    let mut script = Script::owner(&[u64::from(PIECE)]);
+    script.link();
+    script.gets(&PeerMessage::Interested);
+    script.gets(&PeerMessage::Request(vec![range(0, 0, PIECE)]));
+    let piece = PieceIndex(0);
+    script.input(Input::PieceLoaded { piece, record_first: piece, record_count: 1 });
+    script.news();
+    script.gets(&PeerMessage::Ping(5));
+    assert_eq!(script.news(), []);
+    script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: 0 });
+    script.gets(&PeerMessage::Ping(6));
+    let pong = Output::SendControl { peer: OTHER, message: PeerMessage::Pong(6) };
+    assert!(script.news().contains(&pong));
+}
+
+#[test]
 fn a_lane_that_crawls_beside_others_is_replaced() {
     let (mut script, _) = probing();
     let (mut closed, mut offered) = (Vec::new(), Vec::new());
