@@ -18,6 +18,8 @@
 //!          11 wanted          bits as in bitfield: what a leech that leaves files out wants, before interested
 //!          12 reject          as request: will not come, if it did not come yet; to be asked for again
 //!          13 lane_closed     lane u8: this connection of the link is over, or is not to come about
+//!          14 ping            number u32: asks how long the path is
+//!          15 pong            number u32: the answer to that ping, at once
 //! blocks:   piece u32, begin u32, payload
 //! ```
 //!

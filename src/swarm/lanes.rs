@@ -149,8 +149,6 @@ impl Swarm {
         let served = self.peers.values().filter(|r| r.is_greeted() && !r.choking).count();
         let joined = self.is_joined();
         let Some(remote) = self.peers.get_mut(&peer) else { return };
-        let late: Vec<u8> =
-            remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
         remote.measuring = false;
         if remote.is_used() && now >= remote.trips.due() {
             match remote.is_control_clear() {
@@ -162,6 +160,8 @@ impl Swarm {
             return;
         }
         remote.next_look = remote.is_busy().then_some(now + LOOK_INTERVAL);
+        let late: Vec<u8> =
+            remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
         remote.look_at_path(now);
         let view = view_of(remote, lanes_of_each(served));
         let decision = remote.steering.look(now, &view);
