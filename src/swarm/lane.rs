@@ -11,12 +11,13 @@ use crate::protocol::piece::BlockRange;
 
 /// Bytes that may wait in one data channel. Far under Chromium's 16 MiB, above which it refuses.
 const MOST_WAITING: u64 = 4 << 20;
-/// The part of what may wait at which the channel asks for more.
-const LOW_PART: u64 = 4;
+/// The part of what may wait at which the channel asks for more. Firefox tells what left when all of it has: the less may
+/// wait, the better is it known how much leaves.
+const LOW_PART: u64 = 2;
 /// Smallest low-water mark.
-const LEAST_LOW_WATER: u64 = 64 << 10;
+const LEAST_LOW_WATER: u64 = 128 << 10;
 /// Time that a browser takes at most to act on `bufferedamountlow`, when it is busy: the low-water mark lasts so long.
-const WAKE_UP: Duration = Duration::from_millis(50);
+const WAKE_UP: Duration = Duration::from_millis(25);
 /// Bytes a second below which blocks are small, so that one does not hold up control messages for long and the
 /// leech sees that something comes.
 const SLOW_RATE: u64 = 256 << 10;
@@ -226,19 +227,19 @@ mod tests {
     #[test]
     fn water_marks_and_blocks_follow_the_rate() {
         let (slow, low) = lane(100_000);
-        assert_eq!((low, slow.high_water()), (64 << 10, 256 << 10));
+        assert_eq!((low, slow.high_water()), (128 << 10, 256 << 10));
         assert_eq!(slow.block_length(at(2000)), SLOW_BLOCK_LENGTH);
         assert_eq!(lane(700_000).0.block_length(at(2000)), BLOCK_LENGTH);
         assert_eq!(lane(2_000_000).0.block_length(at(2000)), BLOCK_LENGTH);
-        // 10 MB/s for 50 ms are 500,000 bytes.
+        // 10 MB/s for 25 ms are 250,000 bytes.
         let (middle, low) = lane(10_000_000);
-        assert_eq!((low, middle.high_water()), (512 << 10, 2 << 20));
+        assert_eq!((low, middle.high_water()), (256 << 10, 512 << 10));
         assert_eq!(middle.block_length(at(2000)), LONGEST_BLOCK_LENGTH);
         let mut narrow = middle;
         narrow.open(at(2000), 65_528);
         assert_eq!(narrow.block_length(at(2000)), 65_528, "no more than the path takes");
         let (fast, low) = lane(60_000_000);
-        assert_eq!((low, fast.high_water()), (1 << 20, 4 << 20));
+        assert_eq!((low, fast.high_water()), (2 << 20, 4 << 20));
     }
 
     #[test]

@@ -14,8 +14,12 @@ use crate::protocol::limits::MAX_LANES;
 
 /// Time between two looks while there is something to send.
 pub const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// Time over which a rate is measured, at least.
+/// Time over which a rate is measured if it is plain by then what to think of it,
 const MEASURED: Duration = Duration::from_millis(1000);
+/// and if not: what leaves is told in portions, of 1 MiB by Firefox.
+const MEASURED_WELL: Duration = Duration::from_millis(3000);
+/// More or less by this much is plain.
+const PLAIN: f64 = 1.5;
 /// Time for new lanes to get up to speed, at least; and in round trips, of which slow start takes about this many.
 const SETTLING: Duration = Duration::from_millis(1000);
 const SETTLING_ROUND_TRIPS: u32 = 10;
@@ -27,6 +31,8 @@ const LEAST_GAIN: f64 = 1.15;
 const COLLAPSE: f64 = 1.5;
 /// Bytes by which NewReno's window grows in a round trip: one packet's payload.
 const PACKET: f64 = 1200.0;
+/// A path that is shorter takes no time to get over a loss.
+const NEAR: Duration = Duration::from_millis(5);
 /// Time for lanes that lost much to get over it, at most.
 const LONGEST_RECOVERY: Duration = Duration::from_secs(6);
 /// First pause after lanes that brought nothing, and the longest.
@@ -91,7 +97,7 @@ enum Phase {
     /// A lane besides the first is being opened, and its slow start goes beyond what it can keep up, and falls back.
     Starting { until: Timestamp },
     /// Measures what the lanes that there are bring.
-    Measuring { since: Timestamp, left: u64 },
+    Measuring { since: Timestamp, left: u64, time: Duration },
     /// New lanes are being opened.
     Opening { trial: Trial, until: Timestamp },
     /// They get up to speed.
@@ -189,10 +195,12 @@ impl Steering {
             None => self.start(now, view),
             Some(Phase::Starting { until }) => {
                 if now >= until && (view.opening == 0 || now >= until + OPENING) {
-                    self.phase = Some(Phase::Measuring { since: now, left });
+                    self.phase = Some(Phase::Measuring { since: now, left, time: MEASURED });
                 }
             }
-            Some(Phase::Measuring { since, left }) => return self.measure(now, view, since, left),
+            Some(Phase::Measuring { since, left, time }) => {
+                return self.measure(now, view, since, left, time);
+            }
             Some(Phase::Opening { trial, until }) => {
                 if view.opening == 0 || now >= until {
                     self.opened(now, view, trial);
@@ -205,8 +213,8 @@ impl Steering {
                 }
             }
             Some(Phase::Judging { trial, settling, since, left }) => {
-                if now >= since + MEASURED {
-                    let after = rate(now, view, since, left);
+                let after = rate(now, view, since, left);
+                if is_measured(now, since, trial.before, after) {
                     return self.judge(now, view, trial, settling, after);
                 }
             }
@@ -216,13 +224,14 @@ impl Steering {
                 }
             }
             Some(Phase::Checking { with, since, left }) => {
-                if now >= since + MEASURED {
-                    return self.check(now, view, with, rate(now, view, since, left));
+                let without = rate(now, view, since, left);
+                if is_measured(now, since, with, without) {
+                    return self.check(now, view, with, without);
                 }
             }
             Some(Phase::Resting { until }) => {
                 if now >= until {
-                    self.phase = Some(Phase::Measuring { since: now, left });
+                    self.phase = Some(Phase::Measuring { since: now, left, time: MEASURED_WELL });
                 }
             }
         }
@@ -240,13 +249,14 @@ impl Steering {
         view: &View,
         since: Timestamp,
         left: u64,
+        time: Duration,
     ) -> Option<Decision> {
         if !view.backlogged {
             // All that is to be sent goes out: more lanes would have nothing to carry.
-            self.phase = Some(Phase::Measuring { since: now, left: view.left });
+            self.phase = Some(Phase::Measuring { since: now, left: view.left, time });
             return None;
         }
-        if now < since + MEASURED {
+        if now < since + time {
             return None;
         }
         self.probe(now, view, rate(now, view, since, left))
@@ -297,19 +307,22 @@ impl Steering {
     ) -> Option<Decision> {
         let Trial { earlier, before, doubted } = trial;
         let new = view.carrying().saturating_sub(earlier);
-        if (after < before || after * COLLAPSE < settling) && !doubted {
+        let trip = view.round_trip.unwrap_or_default();
+        let too_little = after < before * LEAST_GAIN;
+        if !doubted
+            && (after * COLLAPSE < settling || too_little && self.shortest.unwrap_or(trip) >= NEAR)
+        {
             // More lanes never carry less, nor a fraction of what they carried a moment ago, unless they lost much where
-            // their slow start ended, and the others with them. Until they are over it they look like none. (Beside
-            // somebody else's connections they carry more.)
-            let trip = view.round_trip.unwrap_or_default();
+            // their slow start ended, and the others with them. Until they are over it they look like none, and what was
+            // measured before may have been lanes that had not lost anything yet.
             // Half of a window comes back by a packet in each round trip.
             let window = settling / view.carrying() as f64 * trip.as_secs_f64();
             let recovery = trip.mul_f64(window / 2.0 / PACKET).min(LONGEST_RECOVERY);
             self.settle(now, view, Trial { doubted: true, ..trial }, recovery);
             return None;
         }
-        if after < before * LEAST_GAIN {
-            let until = now + SETTLING.max(view.round_trip.unwrap_or_default() * 2);
+        if too_little {
+            let until = now + SETTLING.max(trip * 2);
             self.phase = Some(Phase::Emptying { with: after, until });
             return Some(Decision::GiveUp(new));
         }
@@ -329,7 +342,7 @@ impl Steering {
     }
 
     fn again(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
-        self.phase = Some(Phase::Measuring { since: now, left: view.left });
+        self.phase = Some(Phase::Measuring { since: now, left: view.left, time: MEASURED });
         None
     }
 
@@ -341,6 +354,12 @@ impl Steering {
         self.phase = Some(Phase::Resting { until: now + self.pause });
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Whether a rate that is compared with another has been measured for long enough.
+fn is_measured(now: Timestamp, since: Timestamp, other: f64, rate: f64) -> bool {
+    let plain = rate >= other * PLAIN || rate * PLAIN <= other;
+    now >= since + if plain { MEASURED } else { MEASURED_WELL }
 }
 
 /// Bytes a second since then.
@@ -497,6 +516,44 @@ mod tests {
         let history = drive_by(carries, Duration::from_secs(30));
         assert!(history.is_sorted(), "none are given up: {history:?}");
         assert_eq!(history.last(), Some(&MOST), "{history:?}");
+    }
+
+    #[test]
+    fn lanes_that_bring_too_little_at_first_are_judged_once_more_on_a_long_path() {
+        // For three seconds after others came all carry hardly more than before.
+        let (looks, last, slow) = (Cell::new(0), Cell::new((1.0, 1e6)), Cell::new(0));
+        let carries = |lanes: f64| {
+            looks.set(looks.get() + 1);
+            if lanes > last.get().0 {
+                slow.set(looks.get() + 15);
+                last.set((lanes, last.get().0 * 1.05e6));
+            }
+            if looks.get() < slow.get() { last.get().1 } else { 1e6 * lanes }
+        };
+        let history = drive_by(carries, Duration::from_secs(60));
+        assert!(history.is_sorted(), "none are given up: {history:?}");
+        assert_eq!(history.last(), Some(&MOST), "{history:?}");
+    }
+
+    #[test]
+    fn what_leaves_in_portions_is_measured_for_as_long_as_that_takes() {
+        // From four lanes on a path carries a quarter more than with one, and 4 MiB are told at a time.
+        let (bytes, told) = (Cell::new(0.0), Cell::new(0.0));
+        let carries = |lanes: f64| {
+            let rate = if lanes < 4.0 { 20e6 } else { 25e6 };
+            bytes.set(bytes.get() + rate * LOOK_INTERVAL.as_secs_f64());
+            let portions = (bytes.get() / 4_194_304.0_f64).floor() * 4_194_304.0;
+            (portions - told.replace(portions)) / LOOK_INTERVAL.as_secs_f64()
+        };
+        let near = Road { round_trip: Duration::from_millis(1), ..road(0.0, 0.0) };
+        let history = drive_on(&near, carries, Duration::from_secs(300));
+        let first = history.iter().position(|lanes| *lanes == 4).unwrap();
+        assert!(
+            history[first..].iter().all(|lanes| *lanes >= 4),
+            "the first four are kept: {history:?}"
+        );
+        let more = history.iter().filter(|lanes| **lanes > 4).count();
+        assert!(more * 10 < history.len(), "{more} of {}", history.len());
     }
 
     #[test]
