@@ -31,8 +31,10 @@ const LEAST_GAIN: f64 = 1.15;
 const COLLAPSE: f64 = 1.5;
 /// Bytes by which NewReno's window grows in a round trip: one packet's payload.
 const PACKET: f64 = 1200.0;
-/// A path that is shorter takes no time to get over a loss.
+/// A path that is shorter takes no time to get over a loss. What lanes bring there is up to the machine, which stays as it is:
+/// pauses are so many times as long.
 const NEAR: Duration = Duration::from_millis(5);
+const NEAR_PAUSES: u32 = 3;
 /// Time for lanes that lost much to get over it, at most.
 const LONGEST_RECOVERY: Duration = Duration::from_secs(6);
 /// First pause after lanes that brought nothing, and the longest.
@@ -309,9 +311,7 @@ impl Steering {
         let new = view.carrying().saturating_sub(earlier);
         let trip = view.round_trip.unwrap_or_default();
         let too_little = after < before * LEAST_GAIN;
-        if !doubted
-            && (after * COLLAPSE < settling || too_little && self.shortest.unwrap_or(trip) >= NEAR)
-        {
+        if !doubted && (after * COLLAPSE < settling || too_little && !self.is_near()) {
             // More lanes never carry less, nor a fraction of what they carried a moment ago, unless they lost much where
             // their slow start ended, and the others with them. Until they are over it they look like none, and what was
             // measured before may have been lanes that had not lost anything yet.
@@ -346,12 +346,17 @@ impl Steering {
         None
     }
 
+    fn is_near(&self) -> bool {
+        self.shortest.is_some_and(|shortest| shortest < NEAR)
+    }
+
     fn rest(&mut self, now: Timestamp) {
         self.phase = Some(Phase::Resting { until: now + FIRST_PAUSE });
     }
 
     fn back_off(&mut self, now: Timestamp) {
-        self.phase = Some(Phase::Resting { until: now + self.pause });
+        let pause = self.pause * if self.is_near() { NEAR_PAUSES } else { 1 };
+        self.phase = Some(Phase::Resting { until: now + pause });
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -399,6 +404,7 @@ mod tests {
 
     fn drive_on(road: &Road, carries: impl Fn(f64) -> f64, time: Duration) -> Vec<usize> {
         let mut steering = Steering::default();
+        steering.note_length(road.round_trip);
         let (mut others, mut left, mut history) = (0_usize, 0.0, Vec::new());
         for look in 0..(time.as_millis() / LOOK_INTERVAL.as_millis()) as u32 {
             let now = Timestamp::new(LOOK_INTERVAL * look);
@@ -533,6 +539,16 @@ mod tests {
         let history = drive_by(carries, Duration::from_secs(60));
         assert!(history.is_sorted(), "none are given up: {history:?}");
         assert_eq!(history.last(), Some(&MOST), "{history:?}");
+    }
+
+    #[test]
+    fn a_near_path_that_one_lane_fills_is_seldom_tried() {
+        let looks_with_more = |trip| {
+            let road = Road { round_trip: Duration::from_millis(trip), ..road(6e6, 40e6) };
+            let history = drive(&road, Duration::from_secs(100));
+            history.chunk_by(|one, next| one == next).filter(|same| same[0] > 1).count()
+        };
+        assert_eq!((looks_with_more(1), looks_with_more(20)), (2, 3));
     }
 
     #[test]
