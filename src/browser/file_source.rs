@@ -18,6 +18,9 @@ use crate::protocol::piece::{Layout, PieceIndex};
 
 /// Consecutive pieces that are signed for although the next is being read.
 const RUN: usize = 8;
+/// Bytes of consecutive pieces of a file that are read at once, if they are asked for together: each part that is cut out of
+/// a file takes a browser's page a millisecond.
+const RUN_BYTES: u32 = 2 << 20;
 
 /// What a source tells.
 pub enum SourceEvent {
@@ -51,7 +54,9 @@ struct State {
     /// Hashed and not yet signed for, in order.
     unsigned: Vec<PieceIndex>,
     signing: bool,
-    /// Pieces that are being read,
+    /// Pieces that were asked for just now,
+    asked: Vec<PieceIndex>,
+    /// those that are being read,
     reading: Vec<PieceIndex>,
     /// and none of those that were begun together is signed for yet.
     urgent: bool,
@@ -72,21 +77,58 @@ impl FileSource {
 
     /// Reads a piece; tells when it is there or cannot be had.
     pub fn load(&self, piece: PieceIndex) {
-        let this = self.clone();
-        {
+        let first = {
             let mut state = self.0.state.borrow_mut();
             state.urgent |= state.reading.is_empty();
             state.reading.push(piece);
+            state.asked.push(piece);
+            state.asked.len() == 1
+        };
+        if first {
+            // It begins when all that is asked for together is known.
+            let this = self.clone();
+            spawn_local(async move { this.read_asked() });
         }
-        spawn_local(async move {
-            let read = this.read(piece).await;
-            this.0.state.borrow_mut().reading.retain(|other| *other != piece);
-            if read.is_err() {
-                this.unload(piece);
-                (this.0.on_event)(SourceEvent::Unreadable(piece));
-            }
-            this.sign().await;
-        });
+    }
+
+    fn read_asked(&self) {
+        let asked = std::mem::take(&mut self.0.state.borrow_mut().asked);
+        let layout = &self.0.layout;
+        let most = (RUN_BYTES / layout.piece_length()).max(1) as usize;
+        let follows = |one: &PieceIndex, next: &PieceIndex| {
+            let file = |piece| layout.locate(piece).map(|(file, _)| file);
+            one.0 + 1 == next.0 && file(*one) == file(*next)
+        };
+        for run in asked.chunk_by(follows).flat_map(|run| run.chunks(most)) {
+            let (this, run) = (self.clone(), run.to_vec());
+            spawn_local(async move { this.read_run(run).await });
+        }
+    }
+
+    async fn read_run(&self, run: Vec<PieceIndex>) {
+        let bytes = self.bytes_of(&run).await;
+        let mut begin = 0;
+        for piece in run {
+            let length = self.0.layout.length_of(piece);
+            let part = bytes.as_ref().ok().map(|bytes| bytes.subarray(begin, begin + length));
+            begin += length;
+            let this = self.clone();
+            spawn_local(async move { this.take(piece, part).await });
+        }
+    }
+
+    /// A piece was read, or could not be.
+    async fn take(&self, piece: PieceIndex, bytes: Option<Uint8Array>) {
+        let sound = match bytes {
+            Some(bytes) => self.keep(piece, bytes).await.is_ok(),
+            None => false,
+        };
+        self.0.state.borrow_mut().reading.retain(|other| *other != piece);
+        if !sound {
+            self.unload(piece);
+            (self.0.on_event)(SourceEvent::Unreadable(piece));
+        }
+        self.sign().await;
     }
 
     /// Drops a piece from memory.
@@ -106,15 +148,17 @@ impl FileSource {
         self.0.state.borrow().records.get(&piece).cloned()
     }
 
-    async fn read(&self, piece: PieceIndex) -> Result<(), Error> {
-        let unreadable = || Error::from(JsValue::from_str("no such piece"));
-        let (file, offset) = self.0.layout.locate(piece).ok_or_else(unreadable)?;
-        let length = self.0.layout.length_of(piece);
+    /// What consecutive pieces of one file hold.
+    async fn bytes_of(&self, run: &[PieceIndex]) -> Result<Uint8Array, Error> {
+        let first = run.first().and_then(|first| self.0.layout.locate(*first));
+        let (file, offset) = first.ok_or_else(|| JsValue::from_str("no such piece"))?;
+        let length: u32 = run.iter().map(|piece| self.0.layout.length_of(*piece)).sum();
         let slice = self.slice(file, offset as f64, f64::from(length))?;
         let bytes = Uint8Array::new(&JsFuture::from(slice.array_buffer()).await?);
-        if bytes.length() != length {
-            return Err(Error::NotAuthentic);
-        }
+        if bytes.length() == length { Ok(bytes) } else { Err(Error::NotAuthentic) }
+    }
+
+    async fn keep(&self, piece: PieceIndex, bytes: Uint8Array) -> Result<(), Error> {
         let hash = sha256_of(&bytes).await?;
         let record = {
             let mut state = self.0.state.borrow_mut();
