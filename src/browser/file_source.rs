@@ -20,7 +20,7 @@ use crate::protocol::piece::{Layout, PieceIndex};
 const RUN: usize = 8;
 /// Bytes of consecutive pieces of a file that are read at once, if they are asked for together: each part that is cut out of
 /// a file takes a browser's page a millisecond.
-const RUN_BYTES: u32 = 2 << 20;
+const MOST_READ_BYTES: u32 = 2 << 20;
 
 /// What a source tells.
 pub enum SourceEvent {
@@ -94,7 +94,7 @@ impl FileSource {
     fn read_asked(&self) {
         let asked = std::mem::take(&mut self.0.state.borrow_mut().asked);
         let layout = &self.0.layout;
-        let most = (RUN_BYTES / layout.piece_length()).max(1) as usize;
+        let most = (MOST_READ_BYTES / layout.piece_length()).max(1) as usize;
         let follows = |one: &PieceIndex, next: &PieceIndex| {
             let file = |piece| layout.locate(piece).map(|(file, _)| file);
             one.0 + 1 == next.0 && file(*one) == file(*next)
@@ -110,7 +110,11 @@ impl FileSource {
         let mut begin = 0;
         for piece in run {
             let length = self.0.layout.length_of(piece);
-            let part = bytes.as_ref().ok().map(|bytes| bytes.subarray(begin, begin + length));
+            // A copy, so that no piece that is kept keeps the others in memory.
+            let part = bytes.as_ref().ok().map(|bytes| match bytes.length() == length {
+                true => bytes.clone(),
+                false => bytes.slice(begin, begin + length),
+            });
             begin += length;
             let this = self.clone();
             spawn_local(async move { this.take(piece, part).await });
