@@ -11,6 +11,7 @@ use web_sys::{Blob, File};
 
 use super::crypto::{OwnerKeys, sha256_of};
 use super::error::Error;
+use super::loaded_pieces::{LoadedPieces, Run};
 use crate::protocol::id::RoomId;
 use crate::protocol::limits::MAX_RECORD_PIECES;
 use crate::protocol::peer_wire::{PieceHash, PieceRecord};
@@ -43,9 +44,8 @@ struct Inner {
     state: RefCell<State>,
 }
 
-#[derive(Default)]
 struct State {
-    loaded: LiteMap<PieceIndex, Uint8Array>,
+    loaded: LoadedPieces<Uint8Array>,
     /// Every piece that was ever read. A piece that reads differently later has changed.
     hashes: LiteMap<PieceIndex, PieceHash>,
     /// Files of several pieces, as they were when the first was read.
@@ -60,6 +60,22 @@ struct State {
     reading: Vec<PieceIndex>,
     /// and none of those that were begun together is signed for yet.
     urgent: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            loaded: LoadedPieces::new(|part| part.slice(0, part.length())),
+            hashes: LiteMap::default(),
+            wholes: LiteMap::default(),
+            records: LiteMap::default(),
+            unsigned: Vec::new(),
+            signing: false,
+            asked: Vec::new(),
+            reading: Vec::new(),
+            urgent: false,
+        }
+    }
 }
 
 impl FileSource {
@@ -106,25 +122,25 @@ impl FileSource {
     }
 
     async fn read_run(&self, run: Vec<PieceIndex>) {
-        let bytes = self.bytes_of(&run).await;
+        let read = self.bytes_of(&run).await.ok().map(|bytes| {
+            let memory: Run = Rc::new(bytes.length().into());
+            (bytes, memory)
+        });
         let mut begin = 0;
         for piece in run {
-            let length = self.0.layout.length_of(piece);
-            // A copy, so that no piece that is kept keeps the others in memory.
-            let part = bytes.as_ref().ok().map(|bytes| match bytes.length() == length {
-                true => bytes.clone(),
-                false => bytes.slice(begin, begin + length),
-            });
-            begin += length;
+            let end = begin + self.0.layout.length_of(piece);
+            let part =
+                read.as_ref().map(|(bytes, memory)| (bytes.subarray(begin, end), memory.clone()));
+            begin = end;
             let this = self.clone();
             spawn_local(async move { this.take(piece, part).await });
         }
     }
 
     /// A piece was read, or could not be.
-    async fn take(&self, piece: PieceIndex, bytes: Option<Uint8Array>) {
-        let sound = match bytes {
-            Some(bytes) => self.keep(piece, bytes).await.is_ok(),
+    async fn take(&self, piece: PieceIndex, part: Option<(Uint8Array, Run)>) {
+        let sound = match part {
+            Some((bytes, run)) => self.keep(piece, bytes, run).await.is_ok(),
             None => false,
         };
         self.0.state.borrow_mut().reading.retain(|other| *other != piece);
@@ -137,13 +153,13 @@ impl FileSource {
 
     /// Drops a piece from memory.
     pub fn unload(&self, piece: PieceIndex) {
-        self.0.state.borrow_mut().loaded.remove(&piece);
+        self.0.state.borrow_mut().loaded.remove(piece);
     }
 
     /// A part of a loaded piece.
     pub fn bytes(&self, piece: PieceIndex, begin: u32, length: u32) -> Option<Uint8Array> {
         let state = self.0.state.borrow();
-        let loaded = state.loaded.get(&piece)?;
+        let loaded = state.loaded.get(piece)?;
         Some(loaded.subarray(begin, begin.saturating_add(length)))
     }
 
@@ -162,7 +178,7 @@ impl FileSource {
         if bytes.length() == length { Ok(bytes) } else { Err(Error::NotAuthentic) }
     }
 
-    async fn keep(&self, piece: PieceIndex, bytes: Uint8Array) -> Result<(), Error> {
+    async fn keep(&self, piece: PieceIndex, bytes: Uint8Array, run: Run) -> Result<(), Error> {
         let hash = sha256_of(&bytes).await?;
         let record = {
             let mut state = self.0.state.borrow_mut();
@@ -170,7 +186,8 @@ impl FileSource {
             if *state.hashes.entry(piece).or_insert(hash) != hash {
                 return Err(Error::NotAuthentic);
             }
-            state.loaded.insert(piece, bytes);
+            let length = bytes.length().into();
+            state.loaded.insert(piece, bytes, length, run);
             let record = state.records.get(&piece).cloned();
             if record.is_none() {
                 let at = state.unsigned.partition_point(|other| *other < piece);

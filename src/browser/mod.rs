@@ -34,6 +34,7 @@ mod error;
 mod file_source;
 mod listener;
 mod live_connection;
+mod loaded_pieces;
 mod media;
 mod missing_files;
 mod negotiation;

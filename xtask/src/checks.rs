@@ -208,6 +208,11 @@ fn rust_tests(report: &mut Report) {
         cargo.args(["--features", features]);
         report.tests(&format!("cargo test, {ring}"), || cargo_test(&mut cargo));
     }
+    // What is pure among the modules that only browsers load.
+    report.tests("cargo test, browser", || {
+        let mut cargo = tools::cargo();
+        cargo_test(cargo.arg("test").args(BROWSER_LIBRARY).args(["--", "browser::", "sender::"]))
+    });
 }
 
 /// Runs `cargo test`, shows what it prints as it comes, and adds up its summaries.
