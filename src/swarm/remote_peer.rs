@@ -329,7 +329,7 @@ impl RemotePeer {
             }
             pieces.push(range.piece);
             // Tiny pieces: enough to keep the disk busy, few enough to search.
-            if pieces.len() >= 32 {
+            if pieces.len() >= 64 {
                 break;
             }
         }

@@ -1,6 +1,7 @@
 //! Serving: which pieces to have in memory, and which block to send next.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use litemap::LiteMap;
 
@@ -12,10 +13,13 @@ use super::{Output, PeerId};
 use crate::clock::Timestamp;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 
-/// Bytes read ahead for one leech, or two pieces if that is more.
-const READ_AHEAD_BYTES: u64 = 4 << 20;
-/// As much as is left of that, and as many pieces, when it is filled again: what is read together is signed together.
-const REREAD_BYTES: u64 = READ_AHEAD_BYTES / 2;
+/// Bytes read ahead for one leech: what it is sent in so long a time, since a busy machine takes a tenth of a second to read,
+/// hash and sign; at least and at most so much, or two pieces if that is more.
+const READ_AHEAD: Duration = Duration::from_millis(500);
+const LEAST_READ_AHEAD: u64 = 4 << 20;
+const MOST_READ_AHEAD: u64 = 16 << 20;
+/// The part that is left of that, and as many pieces, when it is filled again: what is read together is signed together.
+const REREAD_PART: u64 = 2;
 const REREAD_PIECES: usize = 2;
 /// Bytes of pieces kept for other leeches that are at about the same place.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -95,7 +99,7 @@ impl Upload {
                 turns.push_back(peer);
             }
         }
-        self.read_ahead(layout, peers, outputs);
+        self.read_ahead(now, layout, peers, outputs);
     }
 
     /// When more may be sent, if the person's limit or the pace for a path is in the way.
@@ -154,6 +158,7 @@ impl Upload {
 
     fn read_ahead(
         &mut self,
+        now: Timestamp,
         layout: &Layout,
         peers: &mut LiteMap<PeerId, RemotePeer>,
         outputs: &mut impl Extend<Output>,
@@ -165,12 +170,14 @@ impl Upload {
         }
         let (mut needed, mut due) = (Vec::new(), Vec::new());
         for remote in peers.values().filter(|remote| !remote.choking) {
-            let upcoming = remote.upcoming(READ_AHEAD_BYTES, length_of);
+            let sent = remote.sent.bytes_per_second(now) * READ_AHEAD.as_millis() as u64 / 1000;
+            let ahead = sent.clamp(LEAST_READ_AHEAD, MOST_READ_AHEAD);
+            let upcoming = remote.upcoming(ahead, length_of);
             let here = upcoming.iter().take_while(|piece| self.loaded.contains_key(piece));
             let (pieces, bytes) = here.fold((0, 0), |(pieces, bytes), piece| {
                 (pieces + 1, bytes + u64::from(length_of(*piece)))
             });
-            if pieces < REREAD_PIECES || bytes < REREAD_BYTES {
+            if pieces < REREAD_PIECES || bytes < ahead / REREAD_PART {
                 due.extend_from_slice(&upcoming);
             }
             needed.extend(upcoming);

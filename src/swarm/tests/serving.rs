@@ -116,6 +116,39 @@ fn several_pieces_are_read_at_a_time() {
     assert!(lengths.iter().rev().skip(1).all(|length| *length >= 8), "{lengths:?}");
 }
 
+/// Most bytes that were read and not yet sent while a leech that asks for a hundred pieces takes so many bytes a second.
+fn most_ahead(bytes_per_second: f64) -> u64 {
+    let ranges: Vec<_> = (0..100).map(|piece| range(piece, 0, PIECE)).collect();
+    let mut script = asked(&[100 * u64::from(PIECE)], &ranges);
+    let (mut read, mut sent, mut most) = (0, 0, 0);
+    while sent < 100 * u64::from(PIECE) {
+        let before = sent;
+        for output in script.news() {
+            match output {
+                Output::LoadPiece { piece } => {
+                    read += u64::from(PIECE);
+                    script.input(loaded(piece.0));
+                }
+                Output::SendBlock { block, .. } => sent += u64::from(block.length),
+                _ => {}
+            }
+        }
+        most = most.max(read - sent);
+        script.wait(Duration::from_secs_f64((sent - before) as f64 / bytes_per_second));
+        script.input(Input::Buffered { peer: OTHER, lane: 0, bytes: 0 });
+    }
+    most
+}
+
+#[test]
+fn more_is_read_ahead_of_a_fast_leech() {
+    assert_eq!(most_ahead(1e6), 4 << 20);
+    let fast = most_ahead(20e6);
+    assert!((9_000_000..13_000_000).contains(&fast), "half a second of it or so: {fast}");
+    let fastest = most_ahead(200e6);
+    assert!((13_000_000..=16 << 20).contains(&fastest), "and no more than 16 MiB: {fastest}");
+}
+
 #[test]
 fn what_follows_is_read_before_it_is_asked_for() {
     let mut script = asked(&[20 * u64::from(PIECE)], &[range(5, 0, PIECE / 4)]);
