@@ -58,10 +58,9 @@ for (const [sending, receiving] of PAIRS) {
       for (const page of pages) await page.context().close();
     }
     const ratios = rows.map(({ bare, ours }) => ours / bare).sort((a, b) => a - b);
-    console.log(
-      `${sending} to ${receiving}, ${SIZE / MIB} MiB: median ratio ` +
-        `${ratios[Math.floor(ratios.length / 2)]?.toFixed(2)} of ${ROUNDS} rounds`,
-    );
+    const [lower, upper] = [ratios[Math.floor((ROUNDS - 1) / 2)]!, ratios[Math.floor(ROUNDS / 2)]!];
+    const median = ((lower + upper) / 2).toFixed(2);
+    console.log(`${sending} to ${receiving}, ${SIZE / MIB} MiB: median ratio ${median} of ${ROUNDS} rounds`);
     await here.close();
     await there.close();
   });
