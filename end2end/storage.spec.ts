@@ -1,5 +1,7 @@
 /** Where pieces go when the usual place is missing, small, full, or chosen by the person. */
 
+import { truncate, writeFile } from "node:fs/promises";
+import path from "node:path";
 import type { Page } from "@playwright/test";
 import { makeFile, makeFiles } from "./fixtures/files.ts";
 import { expect, test } from "./fixtures/index.ts";
@@ -83,6 +85,24 @@ test("too little space is said before anything is fetched", async ({ owner, reci
   await someone.button("Download").click();
   await expect(someone.page.getByRole("alert")).toContainText("not enough room");
   await someone.expectPhase("failed");
+});
+
+test("what a browser does not tell is no reason to refuse a large room", async ({
+  owner,
+  recipient,
+  folder,
+  browserName,
+}) => {
+  test.skip(browserName !== "chromium", "others tell what they store");
+  const file = path.join(folder, "large.bin");
+  await writeFile(file, "");
+  await truncate(file, 12 * 1024 ** 3);
+  const { link } = await owner([file]);
+  const someone = await recipient(link);
+  const free = () => navigator.storage.estimate().then(({ quota, usage }) => quota! - usage!);
+  expect(await someone.page.evaluate(free), "the case that is tested").toBe(10 * 1024 ** 3);
+  await someone.button("Download").click();
+  await someone.expectPhase("downloading");
 });
 
 test("a disk that fills up during the download ends it with a sentence", async ({
