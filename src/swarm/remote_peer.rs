@@ -28,6 +28,12 @@ const BEST_FADES: u64 = 100;
 /// Time between two lanes that are replaced.
 const REPLACING: Duration = Duration::from_secs(2);
 
+const MINUTE: Duration = Duration::from_secs(60);
+/// Connections taken from a peer in that time. A sender on a path that changes tries all of them some five times.
+const MAX_LANES_PER_MINUTE: usize = 8 * MAX_LANES;
+
+/// Pieces read ahead for one leech at most, however small: enough to keep the disk busy, few enough to search.
+pub const MOST_UPCOMING: usize = 64;
 /// How far a link has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
@@ -328,8 +334,7 @@ impl RemotePeer {
                 break;
             }
             pieces.push(range.piece);
-            // Tiny pieces: enough to keep the disk busy, few enough to search.
-            if pieces.len() >= 64 {
+            if pieces.len() >= MOST_UPCOMING {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use litemap::LiteMap;
 
 use super::cap::Cap;
 use super::lane::Lane;
-use super::remote_peer::RemotePeer;
+use super::remote_peer::{MOST_UPCOMING, RemotePeer};
 use super::throughput::Throughput;
 use super::{Output, PeerId};
 use crate::clock::Timestamp;
@@ -168,7 +168,7 @@ impl Upload {
         for (_, remote) in peers.iter_mut() {
             expected.extend(remote.read_ahead.take_expected());
         }
-        let (mut needed, mut due) = (Vec::new(), Vec::new());
+        let (mut needed, mut first, mut due) = (Vec::new(), Vec::new(), Vec::new());
         for remote in peers.values().filter(|remote| !remote.choking) {
             let sent = remote.sent.bytes_per_second(now) * READ_AHEAD.as_millis() as u64 / 1000;
             let ahead = sent.clamp(LEAST_READ_AHEAD, MOST_READ_AHEAD);
@@ -177,13 +177,22 @@ impl Upload {
             let (pieces, bytes) = here.fold((0, 0), |(pieces, bytes), piece| {
                 (pieces + 1, bytes + u64::from(length_of(*piece)))
             });
-            if pieces < REREAD_PIECES || bytes < ahead / REREAD_PART {
-                due.extend_from_slice(&upcoming);
+            // Of tiny pieces so few are looked at that they are never as much.
+            let whole = match upcoming.len() {
+                MOST_UPCOMING => upcoming.iter().map(|piece| u64::from(length_of(*piece))).sum(),
+                _ => ahead,
+            };
+            if pieces < REREAD_PIECES || bytes < whole / REREAD_PART {
+                let (soonest, later) = upcoming.split_at(upcoming.len().min(REREAD_PIECES));
+                first.extend_from_slice(soonest);
+                due.extend_from_slice(later);
             }
             needed.extend(upcoming);
         }
+        // What one waits for is not read behind all that others may ask for next.
+        first.sort_unstable();
         due.sort_unstable();
-        for piece in due {
+        for piece in first.into_iter().chain(due) {
             // Several leeches may be about to ask for it.
             if self.loaded.contains_key(&piece) {
                 continue;
@@ -245,4 +254,63 @@ impl Upload {
 
 fn has_work(remote: &RemotePeer) -> bool {
     !remote.queue.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::limits::MIN_PIECE_LENGTH;
+    use crate::swarm::remote_peer::LinkState;
+
+    /// A leech that asked for these pieces.
+    fn leech(layout: &Layout, pieces: std::ops::Range<u32>) -> RemotePeer {
+        let now = Timestamp::ZERO;
+        let mut remote = RemotePeer::connecting(1, 0, false, layout.piece_count(), now, now);
+        (remote.state, remote.choking) = (LinkState::Greeted, false);
+        let whole = |piece| BlockRange { piece, begin: 0, length: layout.length_of(piece) };
+        remote.queue = pieces.map(PieceIndex).map(whole).collect();
+        remote
+    }
+
+    #[test]
+    fn what_a_leech_waits_for_is_read_before_what_others_ask_for_later() {
+        let layout = Layout::new(MIN_PIECE_LENGTH, [1000 * u64::from(MIN_PIECE_LENGTH)]).unwrap();
+        let fast = (PeerId(1), leech(&layout, 0..200));
+        let mut peers = [fast, (PeerId(2), leech(&layout, 800..810))].into_iter().collect();
+        let mut outputs = Vec::new();
+        Upload::default().pump(Timestamp::ZERO, &layout, &mut peers, &mut outputs);
+        let read: Vec<u32> = outputs
+            .iter()
+            .filter_map(|output| match output {
+                Output::LoadPiece { piece } => Some(piece.0),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(read[..4], [0, 1, 800, 801]);
+        assert!(read.len() > 12 && read[4..].is_sorted(), "{read:?}");
+    }
+
+    #[test]
+    fn tiny_pieces_are_read_many_at_a_time_from_beginning_to_end() {
+        let layout = Layout::new(MIN_PIECE_LENGTH, [20_000; 300]).unwrap();
+        let mut peers: LiteMap<_, _> = [(PeerId(1), leech(&layout, 0..300))].into_iter().collect();
+        let (mut upload, mut read) = (Upload::default(), Vec::new());
+        while !peers[&PeerId(1)].queue.is_empty() {
+            let mut outputs = Vec::new();
+            upload.pump(Timestamp::ZERO, &layout, &mut peers, &mut outputs);
+            let loaded: Vec<PieceIndex> = outputs
+                .iter()
+                .filter_map(|output| match output {
+                    Output::LoadPiece { piece } => Some(*piece),
+                    _ => None,
+                })
+                .collect();
+            loaded.iter().for_each(|piece| upload.piece_loaded(*piece, *piece, 1));
+            read.extend((!loaded.is_empty()).then_some(loaded.len()));
+            // As if it had been sent.
+            peers.get_mut(&PeerId(1)).unwrap().queue.pop_front();
+        }
+        assert_eq!(read.iter().sum::<usize>(), 300);
+        assert!(read.len() <= 12, "{read:?}");
+    }
 }
