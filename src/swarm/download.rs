@@ -268,13 +268,30 @@ impl Download {
     /// Gives up pieces that are whole and whose record has not come: it may have been lost with the link, while the blocks
     /// came over other lanes. Each is fetched anew, with its record.
     pub fn drop_unrecorded(&mut self, layout: &Layout) -> Vec<PieceIndex> {
-        let waits = |piece: &PieceIndex, assembly: &Assembly| {
-            assembly.is_whole() && !assembly.verifying && !self.records.contains(*piece)
-        };
-        let pieces: Vec<PieceIndex> =
-            self.begun.iter().filter(|(p, assembly)| waits(p, assembly)).map(|(p, _)| *p).collect();
+        let pieces: Vec<PieceIndex> = self.unrecorded().map(|(piece, _)| *piece).collect();
         self.begin_anew(layout, &pieces);
         pieces
+    }
+
+    /// Gives them up since their records do not come though all links stand, and answers who sent all of such a piece. What
+    /// several sent is fetched anew from one alone.
+    pub fn drop_withheld(&mut self, layout: &Layout) -> (Vec<PieceIndex>, Vec<PeerId>) {
+        let (mut shared, mut withholders) = (Vec::new(), Vec::new());
+        for (piece, assembly) in self.unrecorded() {
+            match assembly.from[..] {
+                [peer] if !withholders.contains(&peer) => withholders.push(peer),
+                [_] => {}
+                _ => shared.push(*piece),
+            }
+        }
+        self.disputed.extend(shared);
+        (self.drop_unrecorded(layout), withholders)
+    }
+
+    fn unrecorded(&self) -> impl Iterator<Item = (&PieceIndex, &Assembly)> {
+        self.begun.iter().filter(|(piece, assembly)| {
+            assembly.is_whole() && !assembly.verifying && !self.records.contains(**piece)
+        })
     }
 
     fn begin_anew(&mut self, layout: &Layout, pieces: &[PieceIndex]) {

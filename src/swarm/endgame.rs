@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BlockRange, Output, PeerId, PeerMessage, Swarm, Timestamp};
+use super::{BlockRange, Output, PeerId, PeerMessage, Reason, Swarm, Timestamp};
 use crate::protocol::signalling::ClientMessage;
 
 /// Age at which a block of the endgame is asked of a second provider.
@@ -48,6 +48,9 @@ impl Swarm {
             })
             .collect();
         for (slow, range) in late {
+            if !self.download_cap.allows(now) {
+                break;
+            }
             let second = self.peers.iter_mut().find(|(peer, remote)| {
                 // A player cannot wait until somebody has nothing else to do.
                 let free = remote.pipeline.is_empty() || download.is_urgent(range.piece);
@@ -56,6 +59,7 @@ impl Swarm {
             });
             let Some((peer, remote)) = second else { continue };
             if download.double(&range) {
+                self.download_cap.take(range.length.into());
                 remote.last_block = now;
                 remote.pipeline.push(now, range);
                 let message = PeerMessage::Request(vec![range]);
@@ -82,8 +86,27 @@ impl Swarm {
         let (since, patience) = *self.starving.get_or_insert((now, STARVED_AFTER));
         if now >= since + patience {
             self.starving = Some((now, (patience * 2).min(MOST_PATIENCE)));
+            self.drop_withholders(now);
             self.make_room();
             self.tell(ClientMessage::Want);
+        }
+    }
+
+    /// The record of a piece comes before its blocks, and nothing was under way for a while: what is whole without one takes
+    /// the place of what could be verified. Once that may be an accident, for each travels over a connection of its own.
+    fn drop_withholders(&mut self, now: Timestamp) {
+        let Some(download) = &mut self.download else { return };
+        let (pieces, withholders) = download.drop_withheld(&self.layout);
+        if !pieces.is_empty() {
+            // Something is to be asked for again.
+            self.starving = None;
+        }
+        self.outputs.extend(pieces.into_iter().map(|piece| Output::DiscardPiece { piece }));
+        for peer in withholders {
+            let Some(remote) = self.peers.get_mut(&peer).filter(|r| r.serves()) else { continue };
+            if std::mem::replace(&mut remote.withheld, true) {
+                self.drop_link(now, peer, Reason::Misbehaved);
+            }
         }
     }
 }

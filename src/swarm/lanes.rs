@@ -120,6 +120,9 @@ impl Swarm {
     }
 
     /// Has the lanes measured that are due, and those looked at that something is sent over for the first time.
+        if !lost.is_empty() && remote.pipeline.is_empty() {
+            remote.rejected = Some(now);
+        }
     pub(super) fn watch_lanes(&mut self, now: Timestamp) {
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.is_greeted()) {
             if remote.next_look.is_none() {

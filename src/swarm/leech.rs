@@ -166,7 +166,8 @@ impl Swarm {
             if remote.pipeline.bytes() + refill > depth {
                 continue;
             }
-            if remote.pipeline.is_empty() {
+            // To be asked anew at once after refusing everything is no pause.
+            if remote.pipeline.is_empty() && remote.rejected != Some(now) {
                 remote.last_block = now;
             }
             let mut ranges = Vec::new();

@@ -115,6 +115,10 @@ pub struct RemotePeer {
     /// Pieces that are here and it does not know of, since then.
     pub unsaid: Option<(Timestamp, Vec<PieceIndex>)>,
 
+    /// When it last said that nothing of what it was asked for comes.
+    pub rejected: Option<Timestamp>,
+    /// It sent whole pieces and left out their records once.
+    pub withheld: bool,
     /// It wants pieces.
     pub interested: bool,
     /// What it wants, if not everything.
@@ -180,6 +184,8 @@ impl RemotePeer {
             sent: Throughput::default(),
             pacing: Pacing::default(),
             pace: Cap::of_a_path(),
+            rejected: None,
+            withheld: false,
             choking: true,
             queue: VecDeque::new(),
             read_ahead: ReadAhead::default(),

@@ -281,3 +281,44 @@ fn each_end_has_its_own_reason() {
 fn refusal(code: ErrorCode) -> ServerMessage {
     ServerMessage::Error { code, message: String::new() }
 }
+
+#[test]
+fn whoever_refuses_all_it_is_asked_for_is_given_up_like_one_that_stalls() {
+    let mut script = Script::recipient(&[u64::from(PIECE)]);
+    script.serve();
+    for tenth in 0..100 {
+        let asked = script.requested();
+        if script.swarm.peers.is_empty() {
+            assert!((45..=55).contains(&tenth), "{tenth}");
+            return;
+        }
+        assert!(!asked.is_empty(), "asked anew each time");
+        script.gets(&PeerMessage::Reject(asked));
+        script.wait(Duration::from_millis(100));
+    }
+    panic!("it may go on for ever");
+}
+
+#[test]
+fn whole_pieces_whose_records_are_withheld_are_fetched_anew_and_then_elsewhere() {
+    let pieces = 4;
+    let mut script = Script::recipient(&[pieces * u64::from(PIECE)]);
+    script.serve();
+    for time in 1..=2 {
+        let asked = script.requested();
+        let bytes: u64 = asked.iter().map(|range| u64::from(range.length)).sum();
+        assert_eq!(bytes, pieces * u64::from(PIECE), "time {time}");
+        asked.into_iter().for_each(|range| script.arrive(range));
+        script.news();
+        script.wait(Duration::from_millis(2_900));
+        assert_eq!(script.news().iter().filter(|o| is_discard(o)).count(), 0, "time {time}");
+        script.wait(Duration::from_millis(1_200));
+    }
+    let news = script.news();
+    assert_eq!(news.iter().filter(|output| is_discard(output)).count() as u64, pieces);
+    assert!(news.contains(&dropped(Reason::Misbehaved)), "{news:?}");
+}
+
+fn is_discard(output: &Output) -> bool {
+    matches!(output, Output::DiscardPiece { .. })
+}

@@ -3,6 +3,7 @@
 use super::granting::granted_to;
 use super::several::{ONE, TWO};
 use super::*;
+use crate::swarm::status::Caps;
 
 const PIECE: u32 = MIN_PIECE_LENGTH;
 
@@ -144,4 +145,19 @@ fn a_late_piece_that_is_played_next_is_asked_of_a_second_provider() {
     script.news();
     script.wait(seconds(3));
     assert!(pieces_of(&script.asked_of(TWO)).contains(&50));
+}
+
+#[test]
+fn what_a_player_asks_of_a_second_provider_counts_towards_the_persons_limit() {
+    let mut script = Script::leech(100);
+    let all: Vec<u32> = (0..100).collect();
+    let limit = 32 << 10;
+    script.input(Input::Capped(Caps { upload: None, download: Some(limit) }));
+    script.plays(&[50]);
+    script.provider(ONE, &all);
+    script.provider(TWO, &all);
+    // Nothing comes of any, for just too short to give them up.
+    script.wait(Duration::from_millis(4_900));
+    let asked: u64 = script.requested().iter().map(|range| u64::from(range.length)).sum();
+    assert!((4 * limit..5 * limit + limit / 2).contains(&asked), "{asked} of {} bytes", 5 * limit);
 }
