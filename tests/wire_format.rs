@@ -60,7 +60,7 @@ fn every_control_message_has_these_bytes() {
         (PeerMessage::Wanted(vec![0b1010_0000]), "0b a0".to_owned()),
         (PeerMessage::Reject(vec![range(1, 2, 3)]), "0c 00000001 00000002 00000003".to_owned()),
         // kind, lane
-        (PeerMessage::LaneClosed(4), "0d 04".to_owned()),
+        (PeerMessage::LaneClosed(260), "0d 01 04".to_owned()),
         (PeerMessage::Ping(5), "0e 00000005".to_owned()),
         (PeerMessage::Pong(5), "0f 00000005".to_owned()),
     ];

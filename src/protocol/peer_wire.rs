@@ -17,7 +17,7 @@
 //!          10 file_gone       file u32
 //!          11 wanted          bits as in bitfield: what a leech that leaves files out wants, before interested
 //!          12 reject          as request: will not come, if it did not come yet; to be asked for again
-//!          13 lane_closed     lane u8: this connection of the link is over, or is not to come about
+//!          13 lane_closed     lane u16: this connection of the link is over, or is not to come about
 //!          14 ping            number u32: asks how long the path is
 //!          15 pong            number u32: the answer to that ping, at once
 //! blocks:   piece u32, begin u32, payload
@@ -33,7 +33,7 @@ use super::limits::{
 };
 use super::piece::{BlockRange, PieceIndex};
 
-/// `id` of the control channel on a link's first connection.
+/// `id` of the control channel. It is opened on every connection of a link, and used on the first.
 pub const CONTROL_CHANNEL_ID: u16 = 0;
 /// `id` of the blocks channel on every connection.
 pub const BLOCKS_CHANNEL_ID: u16 = 1;
@@ -120,7 +120,7 @@ pub enum PeerMessage {
     /// What may have been lost with a connection: whatever of it has not come is to be asked for again (BEP 6).
     Reject(Vec<BlockRange>),
     /// A connection of the link, never the first, is over or not to come about.
-    LaneClosed(u8),
+    LaneClosed(u16),
     /// Asks for a [`Self::Pong`] at once: the sender measures the path.
     Ping(u32),
     /// The answer to the ping of this number.
@@ -169,7 +169,7 @@ impl PeerMessage {
             Self::FileGone(file) => message(10, &[&file.to_be_bytes()]),
             Self::Wanted(bits) => message(11, &[bits]),
             Self::Reject(ranges) => encode_ranges(12, ranges),
-            Self::LaneClosed(lane) => vec![13, *lane],
+            Self::LaneClosed(lane) => message(13, &[&lane.to_be_bytes()]),
             Self::Ping(number) => message(14, &[&number.to_be_bytes()]),
             Self::Pong(number) => message(15, &[&number.to_be_bytes()]),
         }
@@ -202,7 +202,7 @@ impl PeerMessage {
             11 => Ok(Self::Wanted(body.to_vec())),
             12 => decode_ranges(body).map(Self::Reject),
             13 => match body {
-                [lane] => Ok(Self::LaneClosed(*lane)),
+                [high, low] => Ok(Self::LaneClosed(u16::from_be_bytes([*high, *low]))),
                 _ => Err(WireError::WrongLength),
             },
             14 => integers(body).map(|[number]| Self::Ping(number)),

@@ -32,7 +32,7 @@ pub enum Signal {
     /// Opens a connection. The recipient makes it.
     Offer {
         /// Which of the link's connections.
-        lane: u8,
+        lane: u16,
         /// Tells this attempt from an earlier one with the same peer.
         attempt: u32,
         /// RFC 8866.
@@ -41,7 +41,7 @@ pub enum Signal {
     /// An offer within a connection that lost its path (ICE restart, RFC 8839, section 4.4).
     Restart {
         /// Which of the link's connections.
-        lane: u8,
+        lane: u16,
         /// The first offer's.
         attempt: u32,
         /// RFC 8866.
@@ -50,7 +50,7 @@ pub enum Signal {
     /// Answers an offer.
     Answer {
         /// Which of the link's connections.
-        lane: u8,
+        lane: u16,
         /// The offer's.
         attempt: u32,
         /// RFC 8866.
@@ -59,7 +59,7 @@ pub enum Signal {
     /// One more way to reach the sender (RFC 8838).
     Candidate {
         /// Which of the link's connections.
-        lane: u8,
+        lane: u16,
         /// The offer's.
         attempt: u32,
         /// `candidate:` line.
@@ -71,7 +71,7 @@ pub enum Signal {
 
 impl Signal {
     /// Which of the link's connections it is about.
-    pub fn lane(&self) -> u8 {
+    pub fn lane(&self) -> u16 {
         match self {
             Self::Offer { lane, .. }
             | Self::Restart { lane, .. }

@@ -116,7 +116,7 @@ impl World {
     }
 
     /// A description that names its connection.
-    fn describe(&mut self, node: u32, peer: PeerId, lane: u8, attempt: u32, connection: u32) {
+    fn describe(&mut self, node: u32, peer: PeerId, lane: u16, attempt: u32, connection: u32) {
         let sdp = format!(
             "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n\
             a=fingerprint:sha-256 AA:BB\r\na=max-message-size:262144\r\na=connection:{connection}\r\n"

@@ -30,14 +30,14 @@ impl World {
     }
 
     /// Whose end it is and what it calls the other, while it takes what comes.
-    pub(super) fn live_end(&self, flow: Flow) -> Option<(u32, PeerId, u8)> {
+    pub(super) fn live_end(&self, flow: Flow) -> Option<(u32, PeerId, u16)> {
         let end = self.end(flow)?;
         let silent = self.connections[flow.connection as usize].silent;
         (end.held && !silent).then_some((end.node, end.peer, end.lane))
     }
 
     /// The flow from a node to a peer.
-    pub(super) fn flow_to(&self, node: u32, peer: PeerId, lane: u8) -> Option<Flow> {
+    pub(super) fn flow_to(&self, node: u32, peer: PeerId, lane: u16) -> Option<Flow> {
         let connection = *self.nodes[node as usize].links.get(&(peer, lane))?;
         let ends = &self.connections[connection as usize].ends;
         let first = ends[0].as_ref().is_some_and(|end| end.node == node);
@@ -59,7 +59,7 @@ impl World {
         &mut self,
         node: u32,
         peer: PeerId,
-        lane: u8,
+        lane: u16,
         attempt: u32,
     ) -> u32 {
         let connection = self.connections.len() as u32;
@@ -75,7 +75,7 @@ impl World {
         connection: u32,
         node: u32,
         peer: PeerId,
-        lane: u8,
+        lane: u16,
         attempt: u32,
     ) {
         self.take_end(Flow { connection, end: 1 }, node, peer, lane, attempt);
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    fn take_end(&mut self, flow: Flow, node: u32, peer: PeerId, lane: u8, attempt: u32) {
+    fn take_end(&mut self, flow: Flow, node: u32, peer: PeerId, lane: u16, attempt: u32) {
         let earlier = self.nodes[node as usize].links.insert((peer, lane), flow.connection);
         if let Some(earlier) = earlier {
             self.hang_up(node, earlier);
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// A node closes one lane of its link to a peer.
-    pub(super) fn close_lane(&mut self, node: u32, peer: PeerId, lane: u8) {
+    pub(super) fn close_lane(&mut self, node: u32, peer: PeerId, lane: u16) {
         if let Some(connection) = self.nodes[node as usize].links.remove(&(peer, lane)) {
             self.hang_up(node, connection);
         }
@@ -144,7 +144,7 @@ impl World {
     /// How much waits in each lane to a peer, and then that this is all.
     pub(super) fn measure_lanes(&mut self, node: u32, peer: PeerId) {
         let links = &self.nodes[node as usize].links;
-        let lanes: Vec<u8> = links.range((peer, 0)..=(peer, u8::MAX)).map(|(k, _)| k.1).collect();
+        let lanes: Vec<u16> = links.range((peer, 0)..=(peer, u16::MAX)).map(|(k, _)| k.1).collect();
         for lane in lanes {
             let bytes =
                 self.flow_to(node, peer, lane).and_then(|f| self.end(f)).map(|e| e.buffered);
@@ -157,7 +157,8 @@ impl World {
     /// A node ends its link to a peer, over all lanes.
     pub(super) fn disconnect(&mut self, node: u32, peer: PeerId) {
         let links = &mut self.nodes[node as usize].links;
-        let lanes: Vec<_> = links.range((peer, 0)..=(peer, u8::MAX)).map(|(key, _)| *key).collect();
+        let lanes: Vec<_> =
+            links.range((peer, 0)..=(peer, u16::MAX)).map(|(key, _)| *key).collect();
         for key in lanes {
             if let Some(connection) = self.nodes[node as usize].links.remove(&key) {
                 self.hang_up(node, connection);
@@ -216,7 +217,7 @@ impl World {
     }
 
     /// A machine hands a block to a channel.
-    pub(super) fn send_block(&mut self, node: u32, peer: PeerId, lane: u8, block: BlockRange) {
+    pub(super) fn send_block(&mut self, node: u32, peer: PeerId, lane: u16, block: BlockRange) {
         if !self.nodes[node as usize].store.loaded.contains(block.piece) {
             self.problem(format!("node {node} sends {block:?} before it is read"));
             return;

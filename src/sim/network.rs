@@ -103,7 +103,7 @@ pub struct End {
     /// What its node calls the other side.
     pub peer: PeerId,
     /// Which connection of the link.
-    pub lane: u8,
+    pub lane: u16,
     /// Which attempt.
     pub attempt: u32,
     /// The node still holds it: neither closed it nor learned that it closed.
@@ -128,7 +128,7 @@ pub struct End {
 
 impl End {
     /// An end with nothing to send. Its port and pipe are known once both ends are.
-    pub fn new(node: u32, peer: PeerId, lane: u8, attempt: u32) -> Self {
+    pub fn new(node: u32, peer: PeerId, lane: u16, attempt: u32) -> Self {
         Self {
             node,
             peer,

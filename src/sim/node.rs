@@ -168,7 +168,7 @@ pub struct Node {
     /// It waits for a socket to open.
     pub opening: bool,
     /// Connection to each peer, by lane.
-    pub links: BTreeMap<(PeerId, u8), u32>,
+    pub links: BTreeMap<(PeerId, u16), u32>,
     /// Uplink to the outside.
     pub port: u32,
     /// Uplink to its own network.

@@ -59,7 +59,7 @@ pub enum Input {
         /// For whom.
         peer: PeerId,
         /// Of which connection.
-        lane: u8,
+        lane: u16,
         /// Of which attempt.
         attempt: u32,
         /// RFC 8866.
@@ -70,7 +70,7 @@ pub enum Input {
         /// For whom.
         peer: PeerId,
         /// Of which connection.
-        lane: u8,
+        lane: u16,
         /// Of which attempt.
         attempt: u32,
         /// `candidate:` line.
@@ -83,7 +83,7 @@ pub enum Input {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
         /// Bytes of the largest message that the remote takes.
         max_message_bytes: u32,
     },
@@ -92,7 +92,7 @@ pub enum Input {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
         /// Of which attempt.
         attempt: u32,
     },
@@ -101,7 +101,7 @@ pub enum Input {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
         /// Of which attempt.
         attempt: u32,
     },
@@ -110,7 +110,7 @@ pub enum Input {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
         /// Of which attempt.
         attempt: u32,
     },
@@ -147,7 +147,7 @@ pub enum Input {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
         /// `bufferedAmount`.
         bytes: u64,
     },
@@ -251,7 +251,7 @@ pub enum Output {
         /// To whom.
         peer: PeerId,
         /// Which connection of the link.
-        lane: u8,
+        lane: u16,
         /// Which attempt.
         attempt: u32,
     },
@@ -260,7 +260,7 @@ pub enum Output {
         /// To whom.
         peer: PeerId,
         /// Which connection of the link.
-        lane: u8,
+        lane: u16,
         /// Which attempt.
         attempt: u32,
         /// The offer.
@@ -271,14 +271,14 @@ pub enum Output {
         /// To whom.
         peer: PeerId,
         /// Which connection of the link.
-        lane: u8,
+        lane: u16,
     },
     /// Answer this offer within the connection that there is.
     AnswerRestart {
         /// To whom.
         peer: PeerId,
         /// Which connection of the link.
-        lane: u8,
+        lane: u16,
         /// The offer.
         sdp: String,
     },
@@ -287,7 +287,7 @@ pub enum Output {
         /// From whom.
         peer: PeerId,
         /// Which connection of the link.
-        lane: u8,
+        lane: u16,
         /// The answer.
         sdp: String,
     },
@@ -296,7 +296,7 @@ pub enum Output {
         /// From whom.
         peer: PeerId,
         /// Which connection of the link.
-        lane: u8,
+        lane: u16,
         /// `candidate:` line.
         candidate: String,
         /// Its media section.
@@ -326,7 +326,7 @@ pub enum Output {
         /// To whom.
         peer: PeerId,
         /// Over which connection.
-        lane: u8,
+        lane: u16,
         /// Which bytes.
         block: BlockRange,
     },
@@ -335,7 +335,7 @@ pub enum Output {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
         /// `bufferedAmountLowThreshold`.
         bytes: u32,
     },
@@ -349,7 +349,7 @@ pub enum Output {
         /// To whom.
         peer: PeerId,
         /// Which connection.
-        lane: u8,
+        lane: u16,
     },
     /// Put the block that just came into its piece.
     KeepBlock {

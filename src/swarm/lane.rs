@@ -103,6 +103,11 @@ impl Lane {
         self.longest_block = longest_block;
     }
 
+    /// It was given up and is sent over again.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.open(now, self.longest_block);
+    }
+
     /// Blocks can be sent over it now.
     pub fn has_room(&self) -> bool {
         self.is_sending() && self.buffered < self.high_water()

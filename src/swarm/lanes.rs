@@ -21,6 +21,8 @@ use crate::random::Random;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for what a lane was handed to arrive, once it is given up.
 const LEAVING: Duration = Duration::from_secs(10);
+/// Time with nothing to send after which a link has one connection again.
+const IDLE: Duration = Duration::from_secs(60);
 /// Time without anything leaving a lane, although something waits in it.
 const LANE_STALL: Duration = Duration::from_secs(5);
 
@@ -36,7 +38,7 @@ impl Swarm {
                 }
                 let theirs = remote.lanes.iter().filter(|(n, lane)| **n > 0 && !lane.own).count();
                 // More providers bring more than more lanes of one.
-                let few = theirs < lanes_of_each(providers);
+                let few = theirs < lanes_of_each(providers) && remote.takes_lane(now);
                 // The other side takes the numbers that this one does not.
                 let sound = remote.is_greeted() && (lane % 2 == 1) != remote.offerer;
                 if !remote.provider || !few || !sound {
@@ -71,7 +73,7 @@ impl Swarm {
         &mut self,
         now: Timestamp,
         peer: PeerId,
-        lane: u8,
+        lane: u16,
         max_message_bytes: u32,
     ) {
         let lanes = self.peers.get_mut(&peer).map(|remote| &mut remote.lanes);
@@ -84,7 +86,7 @@ impl Swarm {
 
     /// A connection other than the first is over, or does not come about: closes it here, and says what it may have
     /// taken along.
-    pub(super) fn close_lane(&mut self, peer: PeerId, number: u8, tell: bool) {
+    pub(super) fn close_lane(&mut self, peer: PeerId, number: u16, tell: bool) {
         let Some(remote) = self.peers.get_mut(&peer).filter(|_| number > 0) else { return };
         let Some(mut lane) = remote.lanes.remove(&number) else { return };
         remote.lost += lane.buffered;
@@ -100,6 +102,16 @@ impl Swarm {
         }
     }
 
+    /// The other side says that a connection is over, or does not come about.
+    pub(super) fn lane_closed_there(&mut self, now: Timestamp, peer: PeerId, number: u16) {
+        let Some(remote) = self.peers.get_mut(&peer) else { return };
+        let connecting = |lane: &Lane| matches!(lane.state, LaneState::Connecting { .. });
+        if remote.lanes.get(&number).is_some_and(|lane| lane.own && connecting(lane)) {
+            remote.steering.refused(now);
+        }
+        self.close_lane(peer, number, false);
+    }
+
     /// What was lost with a connection is asked for again, here or elsewhere.
     pub(super) fn rejected(&mut self, now: Timestamp, peer: PeerId, ranges: &[BlockRange]) {
         let sound = ranges.iter().all(|range| self.layout.contains(range));
@@ -108,6 +120,9 @@ impl Swarm {
             return;
         };
         let lost = remote.pipeline.reject(ranges);
+        if !lost.is_empty() && remote.pipeline.is_empty() {
+            remote.rejected = Some(now);
+        }
         self.give_back(peer, &lost);
     }
 
@@ -116,14 +131,13 @@ impl Swarm {
         // What is being measured is looked at when that is told.
         let waiting = || self.peers.values().filter(|r| r.is_greeted() && !r.measuring);
         let pings = waiting().filter(|r| r.is_used()).map(|r| r.trips.due());
-        waiting().filter_map(|remote| remote.next_look).chain(pings).min()
+        let looks = waiting().filter_map(|remote| remote.next_look);
+        looks.chain(waiting().filter_map(|remote| remote.idle_until)).chain(pings).min()
     }
 
     /// Has the lanes measured that are due, and those looked at that something is sent over for the first time.
-        if !lost.is_empty() && remote.pipeline.is_empty() {
-            remote.rejected = Some(now);
-        }
     pub(super) fn watch_lanes(&mut self, now: Timestamp) {
+        self.close_idle_lanes(now);
         for (peer, remote) in self.peers.iter_mut().filter(|(_, remote)| remote.is_greeted()) {
             if remote.next_look.is_none() {
                 if !remote.is_busy() {
@@ -163,17 +177,15 @@ impl Swarm {
             return;
         }
         remote.next_look = remote.is_busy().then_some(now + LOOK_INTERVAL);
-        let late: Vec<u8> =
-            remote.lanes.iter().filter(|(_, lane)| is_late(lane, now)).map(|(n, _)| *n).collect();
         remote.look_at_path(now);
+        self.close_lanes(peer, |lane| is_late(lane, now));
+        let Some(remote) = self.peers.get_mut(&peer) else { return };
         let view = view_of(remote, lanes_of_each(served));
         let decision = remote.steering.look(now, &view);
-        // One is given up only where another can be opened.
-        let replaceable = joined && remote.next_lane().is_some();
+        // One is given up only where another can be opened, and not beside others.
+        let gives_up = matches!(decision, Some(Decision::GiveUp(_)));
+        let replaceable = joined && !gives_up && remote.next_lane().is_some();
         let crawling = if replaceable { remote.crawling_lane(now) } else { None };
-        for lane in late {
-            self.close_lane(peer, lane, true);
-        }
         if let Some(lane) = crawling {
             // A new one begins anew where this one would for long do nothing.
             self.close_lane(peer, lane, true);
@@ -186,11 +198,42 @@ impl Swarm {
         }
     }
 
+    fn close_lanes(&mut self, peer: PeerId, closes: impl Fn(&Lane) -> bool) {
+        let Some(remote) = self.peers.get(&peer) else { return };
+        let closed = remote.lanes.iter().filter(|(number, lane)| **number > 0 && closes(lane));
+        for lane in closed.map(|(number, _)| *number).collect::<Vec<u16>>() {
+            self.close_lane(peer, lane, true);
+        }
+    }
+
+    /// Whoever sends nothing for long keeps no connections that others may have use for.
+    fn close_idle_lanes(&mut self, now: Timestamp) {
+        let mut idle = Vec::new();
+        for (peer, remote) in &mut self.peers {
+            let rests = remote.is_control_apart() && !remote.is_busy();
+            let until = remote.idle_until.take().unwrap_or(now + IDLE);
+            match rests {
+                true if now >= until => idle.push(*peer),
+                true => remote.idle_until = Some(until),
+                false => {}
+            }
+        }
+        for peer in idle {
+            self.close_lanes(peer, |lane| lane.own);
+        }
+    }
+
     fn open_lane(&mut self, now: Timestamp, peer: PeerId) {
-        // Nothing can be offered while the server is away.
         let joined = self.is_joined();
-        let Some(remote) = self.peers.get_mut(&peer).filter(|_| joined) else { return };
-        let Some(lane) = remote.next_lane() else { return };
+        let Some(remote) = self.peers.get_mut(&peer) else { return };
+        // One that was given up a moment ago still stands, and the leech counts it.
+        let is_leaving = |lane: &Lane| matches!(lane.state, LaneState::Leaving { .. });
+        if let Some((_, lane)) = remote.lanes.iter_mut().find(|(_, lane)| is_leaving(lane)) {
+            lane.resume(now);
+            return;
+        }
+        // Nothing can be offered while the server is away.
+        let Some(lane) = remote.next_lane().filter(|_| joined) else { return };
         remote.last_lane = lane;
         remote.lanes.insert(lane, Lane::connecting(true, now, now + OPEN_TIMEOUT));
         let attempt = remote.attempt;

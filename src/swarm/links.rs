@@ -142,7 +142,7 @@ impl Swarm {
         true
     }
 
-    pub(super) fn description_ready(&mut self, peer: PeerId, lane: u8, attempt: u32, sdp: String) {
+    pub(super) fn description_ready(&mut self, peer: PeerId, lane: u16, attempt: u32, sdp: String) {
         let Some(remote) = self.peers.get(&peer) else { return };
         // Whoever sends opens the further lanes.
         let (offers, opened) = match remote.lanes.get(&lane) {
@@ -168,7 +168,7 @@ impl Swarm {
         &mut self,
         now: Timestamp,
         peer: PeerId,
-        lane: u8,
+        lane: u16,
         max_message_bytes: u32,
     ) {
         let piece_count = self.layout.piece_count();
@@ -192,7 +192,7 @@ impl Swarm {
         &mut self,
         now: Timestamp,
         peer: PeerId,
-        lane: u8,
+        lane: u16,
         attempt: u32,
     ) {
         if self.peers.get(&peer).is_none_or(|remote| remote.attempt != attempt) {
@@ -284,7 +284,7 @@ impl Swarm {
 
     /// The path to a peer is gone. What it was asked for is asked elsewhere at once; whoever made the offer looks
     /// for another path within the same connection.
-    pub(super) fn path_lost(&mut self, now: Timestamp, peer: PeerId, lane: u8, attempt: u32) {
+    pub(super) fn path_lost(&mut self, now: Timestamp, peer: PeerId, lane: u16, attempt: u32) {
         if lane > 0 {
             self.connection_closed(now, peer, lane, attempt);
             return;

@@ -15,6 +15,7 @@ use super::round_trips::RoundTrips;
 use super::steering::Steering;
 use super::throughput::Throughput;
 use crate::clock::Timestamp;
+use crate::protocol::limits::MAX_LANES;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::protocol::signalling::PathKind;
 
@@ -27,13 +28,13 @@ const LEAST_PONG_INTERVAL: Duration = Duration::from_millis(10);
 const BEST_FADES: u64 = 100;
 /// Time between two lanes that are replaced.
 const REPLACING: Duration = Duration::from_secs(2);
-
 const MINUTE: Duration = Duration::from_secs(60);
 /// Connections taken from a peer in that time. A sender on a path that changes tries all of them some five times.
 const MAX_LANES_PER_MINUTE: usize = 8 * MAX_LANES;
 
 /// Pieces read ahead for one leech at most, however small: enough to keep the disk busy, few enough to search.
 pub const MOST_UPCOMING: usize = 64;
+
 /// How far a link has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
@@ -64,15 +65,19 @@ pub struct RemotePeer {
     pub candidates: usize,
     /// Connections by number; control travels over number 0. Each side opens more to send over, by even or odd
     /// numbers of its own, none twice.
-    pub lanes: LiteMap<u8, Lane>,
+    pub lanes: LiteMap<u16, Lane>,
     /// The number of the lane that this browser opened last; zero at first.
-    pub last_lane: u8,
+    pub last_lane: u16,
     /// How many lanes this browser sends over.
     pub steering: Steering,
     /// When the lanes are looked at next.
     pub next_look: Option<Timestamp>,
     /// They are being measured.
     pub measuring: bool,
+    /// When they are closed if nothing is sent until then.
+    pub idle_until: Option<Timestamp>,
+    /// Connections that were taken from it lately, and since when.
+    lanes_taken: (Timestamp, usize),
     /// Bytes that waited in lanes that were closed.
     pub lost: u64,
     /// What the best lane carried of late, in bytes a second.
@@ -110,15 +115,15 @@ pub struct RemotePeer {
     pub pipeline: RequestPipeline,
     /// When it last sent a block, or was first asked for one after a pause.
     pub last_block: Timestamp,
+    /// When it last said that nothing of what it was asked for comes.
+    pub rejected: Option<Timestamp>,
+    /// It sent whole pieces and left out their records once.
+    pub withheld: bool,
     /// What came from it.
     pub received: Throughput,
     /// Pieces that are here and it does not know of, since then.
     pub unsaid: Option<(Timestamp, Vec<PieceIndex>)>,
 
-    /// When it last said that nothing of what it was asked for comes.
-    pub rejected: Option<Timestamp>,
-    /// It sent whole pieces and left out their records once.
-    pub withheld: bool,
     /// It wants pieces.
     pub interested: bool,
     /// What it wants, if not everything.
@@ -159,6 +164,8 @@ impl RemotePeer {
             steering: Steering::default(),
             next_look: None,
             measuring: false,
+            idle_until: None,
+            lanes_taken: (now, 0),
             lost: 0,
             best_lane: 0,
             replaced: None,
@@ -177,6 +184,8 @@ impl RemotePeer {
             interested_sent: false,
             pipeline: RequestPipeline::default(),
             last_block: now,
+            rejected: None,
+            withheld: false,
             received: Throughput::default(),
             unsaid: None,
             interested: false,
@@ -184,8 +193,6 @@ impl RemotePeer {
             sent: Throughput::default(),
             pacing: Pacing::default(),
             pace: Cap::of_a_path(),
-            rejected: None,
-            withheld: false,
             choking: true,
             queue: VecDeque::new(),
             read_ahead: ReadAhead::default(),
@@ -260,7 +267,7 @@ impl RemotePeer {
 
     /// The lane that crawls most beside what the best did of late, if another may take its place now: one at a time, for where
     /// many do it may be the path.
-    pub fn crawling_lane(&mut self, now: Timestamp) -> Option<u8> {
+    pub fn crawling_lane(&mut self, now: Timestamp) -> Option<u16> {
         let carries = self.lanes.values().map(|lane| lane.carries(now)).max().unwrap_or_default();
         self.best_lane = carries.max(self.best_lane - self.best_lane / BEST_FADES);
         let crawls = |lane: &Lane| lane.crawls(now, self.best_lane);
@@ -289,9 +296,19 @@ impl RemotePeer {
         self.is_used() || self.lanes.values().any(|lane| lane.state != LaneState::Open)
     }
 
-    /// The number of the next lane that this browser opens, if there is one: none is used twice. Who has used them all up has
-    /// tried often enough.
-    pub fn next_lane(&self) -> Option<u8> {
+    /// Whether one more connection of its may come about now. Each that closes makes room for another, and costs a browser
+    /// memory for a while, perhaps a relay's as well.
+    pub fn takes_lane(&mut self, now: Timestamp) -> bool {
+        let (since, taken) = &mut self.lanes_taken;
+        if now >= *since + MINUTE {
+            (*since, *taken) = (now, 0);
+        }
+        *taken += 1;
+        *taken <= MAX_LANES_PER_MINUTE
+    }
+
+    /// The number of the next lane that this browser opens, if there is one: none is used twice.
+    pub fn next_lane(&self) -> Option<u16> {
         let step = if self.last_lane == 0 && self.offerer { 1 } else { 2 };
         self.last_lane.checked_add(step)
     }

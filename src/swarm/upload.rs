@@ -119,12 +119,12 @@ impl Upload {
         remote: &mut RemotePeer,
         outputs: &mut impl Extend<Output>,
     ) -> bool {
-        let first_lane = u8::from(remote.is_control_apart());
+        let first_lane = u16::from(remote.is_control_apart());
         let Some(range) = remote.queue.front_mut() else { return false };
         let Some(loaded) = self.loaded.get_mut(&range.piece) else { return false };
         let Some((first, count)) = loaded.record else { return false };
         // The emptiest lane of those that have room: a fast one is emptied more often. The first is left to control.
-        let has_room = |number: u8, lane: &Lane| number >= first_lane && lane.has_room();
+        let has_room = |number: u16, lane: &Lane| number >= first_lane && lane.has_room();
         let lanes = remote.lanes.iter_mut().filter(|(number, lane)| has_room(**number, lane));
         let Some((number, lane)) = lanes.min_by_key(|(_, lane)| lane.buffered) else {
             return false;

@@ -27,7 +27,7 @@ pub struct Browser {
     pub opening: bool,
     /// The connection to each peer.
     /// By peer and lane.
-    pub links: BTreeMap<(PeerId, u8), usize>,
+    pub links: BTreeMap<(PeerId, u16), usize>,
     pub stored: BTreeMap<PieceIndex, Vec<u8>>,
     pub loaded: BTreeSet<PieceIndex>,
     /// Files that vanished from this disk.

@@ -134,7 +134,7 @@ impl World {
         self.later(Event::SocketGone { socket });
     }
 
-    fn begin_link(&mut self, browser: usize, peer: PeerId, lane: u8, attempt: u32, new: usize) {
+    fn begin_link(&mut self, browser: usize, peer: PeerId, lane: u16, attempt: u32, new: usize) {
         if let Some(earlier) = self.browsers[browser].links.insert((peer, lane), new) {
             self.hang_up(browser, earlier);
         }
@@ -177,9 +177,9 @@ impl World {
         }
     }
 
-    fn lanes_to(&self, browser: usize, peer: PeerId) -> Vec<u8> {
+    fn lanes_to(&self, browser: usize, peer: PeerId) -> Vec<u16> {
         let links = &self.browsers[browser].links;
-        links.range((peer, 0)..=(peer, u8::MAX)).map(|((_, lane), _)| *lane).collect()
+        links.range((peer, 0)..=(peer, u16::MAX)).map(|((_, lane), _)| *lane).collect()
     }
 
     fn measure_lanes(&mut self, browser: usize, peer: PeerId) {
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// The connection to a peer, and which of its ends is the sender's.
-    fn link_to(&self, browser: usize, peer: PeerId, lane: u8) -> Option<(usize, usize)> {
+    fn link_to(&self, browser: usize, peer: PeerId, lane: u16) -> Option<(usize, usize)> {
         let connection = *self.browsers[browser].links.get(&(peer, lane))?;
         let ends = &self.connections[connection].ends;
         Some((connection, usize::from(ends[0].browser != browser)))
@@ -220,7 +220,7 @@ impl World {
         self.schedule(arrives, Event::Control { connection, end: 1 - end, bytes });
     }
 
-    fn send_block(&mut self, browser: usize, peer: PeerId, lane: u8, block: BlockRange) {
+    fn send_block(&mut self, browser: usize, peer: PeerId, lane: u16, block: BlockRange) {
         assert!(self.content.layout.contains(&block));
         let sender = &self.browsers[browser];
         assert!(sender.loaded.contains(&block.piece), "{block:?} is sent before it is read");

@@ -21,7 +21,7 @@ fn on_all_lanes() -> World {
 }
 
 /// The owner's connections, by lane.
-fn lanes(world: &World) -> Vec<((PeerId, u8), usize)> {
+fn lanes(world: &World) -> Vec<((PeerId, u16), usize)> {
     world.browsers[0].links.iter().map(|(key, connection)| (*key, *connection)).collect()
 }
 

@@ -33,7 +33,7 @@ pub struct End {
     pub browser: usize,
     /// The other side, as this browser names it.
     pub peer: PeerId,
-    pub lane: u8,
+    pub lane: u16,
     pub attempt: u32,
     pub buffered: u64,
     /// `bufferedAmountLowThreshold`.
@@ -46,7 +46,7 @@ pub struct End {
 }
 
 impl End {
-    pub fn new(browser: usize, peer: PeerId, lane: u8, attempt: u32) -> Self {
+    pub fn new(browser: usize, peer: PeerId, lane: u16, attempt: u32) -> Self {
         Self {
             browser,
             peer,

@@ -18,7 +18,7 @@ impl Inner {
     pub(super) fn connect(
         self: &Rc<Self>,
         peer: PeerId,
-        lane: u8,
+        lane: u16,
         attempt: u32,
         begin: impl FnOnce(&PeerConnection),
     ) {
@@ -45,7 +45,7 @@ impl Inner {
         }
     }
 
-    fn link_event(self: &Rc<Self>, peer: PeerId, lane: u8, attempt: u32, event: LinkEvent) {
+    fn link_event(self: &Rc<Self>, peer: PeerId, lane: u16, attempt: u32, event: LinkEvent) {
         self.post(match event {
             LinkEvent::Description(sdp) => Input::DescriptionReady { peer, lane, attempt, sdp },
             LinkEvent::Candidate { candidate, sdp_mid } => {
@@ -54,7 +54,8 @@ impl Inner {
             LinkEvent::Opened { max_message_bytes } => {
                 Input::LinkOpened { peer, lane, max_message_bytes }
             }
-            LinkEvent::Path(_) if lane > 0 => return,
+            // Control travels over the first connection alone, whatever else a peer may send.
+            LinkEvent::Path(_) | LinkEvent::Control(_) if lane > 0 => return,
             LinkEvent::Path(path) => Input::PathFound { peer, path },
             LinkEvent::RoundTrip(time) => Input::RoundTripMeasured { peer, time },
             LinkEvent::PathLost => Input::PathLost { peer, lane, attempt },
@@ -74,7 +75,7 @@ impl Inner {
         });
     }
 
-    pub(super) fn on_lane(&self, peer: PeerId, lane: u8, act: impl FnOnce(&PeerConnection)) {
+    pub(super) fn on_lane(&self, peer: PeerId, lane: u16, act: impl FnOnce(&PeerConnection)) {
         let state = self.state.borrow();
         if let Some(connection) = state.links.get(&peer).and_then(|link| link.lanes.get(&lane)) {
             act(connection);
@@ -104,7 +105,7 @@ impl Inner {
         });
     }
 
-    pub(super) fn send_block(&self, peer: PeerId, lane: u8, block: &BlockRange) {
+    pub(super) fn send_block(&self, peer: PeerId, lane: u16, block: &BlockRange) {
         self.on_lane(peer, lane, |connection| {
             let header = encode_block_header(block.piece, block.begin);
             let sent =
@@ -115,7 +116,7 @@ impl Inner {
         });
     }
 
-    fn link_broke(&self, peer: PeerId, lane: u8) {
+    fn link_broke(&self, peer: PeerId, lane: u16) {
         if let Ok(state) = self.state.try_borrow()
             && let Some(link) = state.links.get(&peer)
         {
@@ -126,7 +127,7 @@ impl Inner {
 
     /// How much waits in each lane to a peer, and then that this is all.
     pub(super) fn measure_lanes(self: &Rc<Self>, peer: PeerId) {
-        let lanes: Vec<u8> = {
+        let lanes: Vec<u16> = {
             let state = self.state.borrow();
             state.links.get(&peer).map(|link| link.lanes.keys().copied().collect())
         }
@@ -137,7 +138,7 @@ impl Inner {
         self.post(Input::LanesMeasured { peer });
     }
 
-    pub(super) fn measure(self: &Rc<Self>, peer: PeerId, lane: u8) {
+    pub(super) fn measure(self: &Rc<Self>, peer: PeerId, lane: u16) {
         let mut waiting = None;
         self.on_lane(peer, lane, |connection| waiting = Some(connection.buffered_amount()));
         if let Some(bytes) = waiting {

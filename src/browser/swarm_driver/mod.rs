@@ -67,7 +67,7 @@ pub struct Access {
 
 struct Link {
     attempt: u32,
-    lanes: LiteMap<u8, PeerConnection>,
+    lanes: LiteMap<u16, PeerConnection>,
 }
 
 struct State {
