@@ -102,16 +102,6 @@ impl Swarm {
         }
     }
 
-    /// The other side says that a connection is over, or does not come about.
-    pub(super) fn lane_closed_there(&mut self, now: Timestamp, peer: PeerId, number: u16) {
-        let Some(remote) = self.peers.get_mut(&peer) else { return };
-        let connecting = |lane: &Lane| matches!(lane.state, LaneState::Connecting { .. });
-        if remote.lanes.get(&number).is_some_and(|lane| lane.own && connecting(lane)) {
-            remote.steering.refused(now);
-        }
-        self.close_lane(peer, number, false);
-    }
-
     /// What was lost with a connection is asked for again, here or elsewhere.
     pub(super) fn rejected(&mut self, now: Timestamp, peer: PeerId, ranges: &[BlockRange]) {
         let sound = ranges.iter().all(|range| self.layout.contains(range));

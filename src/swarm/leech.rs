@@ -59,7 +59,7 @@ impl Swarm {
             PeerMessage::Record(record) => self.record_received(now, peer, record),
             PeerMessage::FileGone(file) => self.remote_lost_file(now, peer, file),
             PeerMessage::Reject(ranges) => self.rejected(now, peer, &ranges),
-            PeerMessage::LaneClosed(lane) => self.lane_closed_there(now, peer, lane),
+            PeerMessage::LaneClosed(lane) => self.close_lane(peer, lane, false),
             PeerMessage::Ping(number) => {
                 if remote.answers_ping(now) {
                     self.send_control(peer, PeerMessage::Pong(number));

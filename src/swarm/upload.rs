@@ -272,20 +272,27 @@ mod tests {
         remote
     }
 
+    /// The pieces that are to be read now.
+    fn read(
+        upload: &mut Upload,
+        layout: &Layout,
+        peers: &mut LiteMap<PeerId, RemotePeer>,
+    ) -> Vec<u32> {
+        let mut outputs = Vec::new();
+        upload.pump(Timestamp::ZERO, layout, peers, &mut outputs);
+        let piece = |output: &Output| match output {
+            Output::LoadPiece { piece } => Some(piece.0),
+            _ => None,
+        };
+        outputs.iter().filter_map(piece).collect()
+    }
+
     #[test]
     fn what_a_leech_waits_for_is_read_before_what_others_ask_for_later() {
         let layout = Layout::new(MIN_PIECE_LENGTH, [1000 * u64::from(MIN_PIECE_LENGTH)]).unwrap();
         let fast = (PeerId(1), leech(&layout, 0..200));
         let mut peers = [fast, (PeerId(2), leech(&layout, 800..810))].into_iter().collect();
-        let mut outputs = Vec::new();
-        Upload::default().pump(Timestamp::ZERO, &layout, &mut peers, &mut outputs);
-        let read: Vec<u32> = outputs
-            .iter()
-            .filter_map(|output| match output {
-                Output::LoadPiece { piece } => Some(piece.0),
-                _ => None,
-            })
-            .collect();
+        let read = read(&mut Upload::default(), &layout, &mut peers);
         assert_eq!(read[..4], [0, 1, 800, 801]);
         assert!(read.len() > 12 && read[4..].is_sorted(), "{read:?}");
     }
@@ -294,23 +301,16 @@ mod tests {
     fn tiny_pieces_are_read_many_at_a_time_from_beginning_to_end() {
         let layout = Layout::new(MIN_PIECE_LENGTH, [20_000; 300]).unwrap();
         let mut peers: LiteMap<_, _> = [(PeerId(1), leech(&layout, 0..300))].into_iter().collect();
-        let (mut upload, mut read) = (Upload::default(), Vec::new());
+        let (mut upload, mut times) = (Upload::default(), Vec::new());
         while !peers[&PeerId(1)].queue.is_empty() {
-            let mut outputs = Vec::new();
-            upload.pump(Timestamp::ZERO, &layout, &mut peers, &mut outputs);
-            let loaded: Vec<PieceIndex> = outputs
-                .iter()
-                .filter_map(|output| match output {
-                    Output::LoadPiece { piece } => Some(*piece),
-                    _ => None,
-                })
-                .collect();
-            loaded.iter().for_each(|piece| upload.piece_loaded(*piece, *piece, 1));
-            read.extend((!loaded.is_empty()).then_some(loaded.len()));
+            let loaded = read(&mut upload, &layout, &mut peers);
+            let pieces = loaded.iter().copied().map(PieceIndex);
+            pieces.for_each(|piece| upload.piece_loaded(piece, piece, 1));
+            times.extend((!loaded.is_empty()).then_some(loaded.len()));
             // As if it had been sent.
             peers.get_mut(&PeerId(1)).unwrap().queue.pop_front();
         }
-        assert_eq!(read.iter().sum::<usize>(), 300);
-        assert!(read.len() <= 12, "{read:?}");
+        assert_eq!(times.iter().sum::<usize>(), 300);
+        assert!(times.len() <= 12, "{times:?}");
     }
 }

@@ -344,7 +344,7 @@ const MOST_TOLD: u64 = 10 << 30;
 /// `None` if it does not say.
 pub async fn free_space(needed: u64) -> Option<u64> {
     let storage = web_sys::window()?.navigator().storage();
-    let free = estimate(&storage).await.filter(|free| *free != MOST_TOLD)?;
+    let free = estimate(&storage).await?;
     if free >= needed {
         return Some(free);
     }
@@ -360,5 +360,6 @@ async fn estimate(storage: &web_sys::StorageManager) -> Option<u64> {
     let estimate = JsFuture::from(storage.estimate().ok()?).await.ok()?;
     let estimate: StorageEstimate = estimate.unchecked_into();
     let number = |name: &str| Reflect::get(&estimate, &name.into()).ok()?.as_f64();
-    Some((number("quota")? - number("usage")?).max(0.0) as u64)
+    let free = (number("quota")? - number("usage")?).max(0.0) as u64;
+    (free != MOST_TOLD).then_some(free)
 }

@@ -122,8 +122,6 @@ pub struct Steering {
     /// When a lane may be asked for next that leaves the first to control, and the pause after that.
     apart_at: Timestamp,
     apart_pause: Duration,
-    /// It was refused.
-    refused: bool,
     shortest: Option<Duration>,
     /// Looks in a row that saw a queue in the path.
     queues: u32,
@@ -138,7 +136,6 @@ impl Default for Steering {
             pause: FIRST_PAUSE,
             apart_at: Timestamp::ZERO,
             apart_pause: FIRST_PAUSE,
-            refused: false,
             shortest: None,
             queues: 0,
             long: NONE_LONG,
@@ -178,14 +175,6 @@ impl Steering {
         self.shortest
     }
 
-    /// The other side does not take a lane: it gets from others, and says that each time.
-    pub fn refused(&mut self, now: Timestamp) {
-        if !std::mem::replace(&mut self.refused, true) {
-            self.apart_pause = (self.apart_pause * 2).min(LONGEST_PAUSE);
-            self.apart_at = now + self.apart_pause;
-        }
-    }
-
     /// Looks at the lanes.
     pub fn look(&mut self, now: Timestamp, view: &View) -> Option<Decision> {
         self.adapt(now, view).or_else(|| self.go_on(now, view))
@@ -209,7 +198,9 @@ impl Steering {
         if view.used && view.others + view.opening == 0 && view.allowed > 0 && now >= self.apart_at
         {
             // What is sent for long leaves the first connection to control and pings.
-            (self.apart_at, self.refused) = (now + self.apart_pause, false);
+            // Who does not take it, as it gets from others, is asked ever more rarely.
+            self.apart_at = now + self.apart_pause;
+            self.apart_pause = (self.apart_pause * 2).min(LONGEST_PAUSE);
             self.start(now, view);
             return Some(Decision::Open(1));
         }

@@ -210,13 +210,22 @@ fn nothing_is_opened_for_a_sender_without_a_backlog() {
 #[test]
 fn the_lane_that_leaves_the_first_to_control_is_opened_again_if_it_was_lost() {
     let mut steering = Steering::default();
-    let looks = (0..150_u32).filter(|look| {
+    let looks = (0..400_u32).filter(|look| {
         let now = Timestamp::new(LOOK_INTERVAL * *look);
         // Nothing waits, and none ever opens.
         let view = View { backlogged: false, ..backlogged(0) };
         steering.look(now, &view) == Some(Decision::Open(1))
     });
-    assert_eq!(looks.collect::<Vec<_>>(), [0, 50, 100], "every ten seconds");
+    assert_eq!(looks.collect::<Vec<_>>(), [0, 50, 150, 350], "after 10, 20, 40 s");
+    // One that came about and was lost is opened anew soon.
+    let mut steering = Steering::default();
+    let at = |seconds| Timestamp::new(Duration::from_secs(seconds));
+    let quiet = |others| View { backlogged: false, ..backlogged(others) };
+    for (seconds, others) in [(0, 0), (10, 0), (30, 0), (31, 1)] {
+        steering.look(at(seconds), &quiet(others));
+    }
+    assert_eq!(steering.look(at(70), &quiet(0)), Some(Decision::Open(1)));
+    assert_eq!(steering.look(at(80), &quiet(0)), Some(Decision::Open(1)));
     let idle = View { used: false, ..backlogged(0) };
     assert_eq!(Steering::default().look(Timestamp::ZERO, &idle), None);
 }

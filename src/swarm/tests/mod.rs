@@ -1,7 +1,8 @@
 //! One swarm and a script: what goes in by hand, and what comes out. Whole exchanges are in `tests/exchange`.
 //!
 //! `fetching` is a recipient's side, `playback` a listener's, `serving` an owner's, `granting` the initial seed's, `lanes`
-//! several connections of one link, `pool` and `several` several peers at once, `coming_back` the socket's.
+//! and `lanes_taken` the two sides of several connections of one link, `pool` and `several` several peers at once,
+//! `coming_back` the socket's.
 
 use super::status::Phase;
 use super::*;
@@ -13,6 +14,7 @@ mod coming_back;
 mod fetching;
 mod granting;
 mod lanes;
+mod lanes_taken;
 mod playback;
 mod pool;
 mod serving;
