@@ -185,6 +185,9 @@ impl Inner {
         match output {
             Output::OpenSocket => self.signalling.open(),
             Output::CloseSocket => self.signalling.close(),
+            Output::Leave(farewell) => {
+                self.signalling.part(farewell, self.access.secrets.join_token);
+            }
             Output::Join { resume_token, kind } => self.join(resume_token, kind),
             Output::Tell(message) => self.signalling.tell(&message),
             Output::Signal { to, signal } => self.signalling.send(to, signal),

@@ -10,6 +10,7 @@
 //! | `broadcast` | what an owner plays live |
 //! | `signalling` | the word with the server: socket, and sealed signals through it |
 //! | `signalling_socket` | the WebSocket |
+//! | `parting` | last words to the server |
 //! | `signal_post`, `signal_seal` | signals on their way, and their seals |
 //! | `negotiation` | descriptions and candidates of an `RTCPeerConnection` |
 //! | `live_connection` | one that carries sound and picture |
@@ -40,6 +41,7 @@ mod missing_files;
 mod negotiation;
 mod new_room;
 mod owner_record;
+mod parting;
 mod peer_connection;
 mod peer_path;
 mod piece_store;

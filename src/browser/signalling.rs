@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::crypto::SealKey;
+use super::parting::part;
 use super::signal_post::SignalPost;
 use super::signalling_socket::{SignallingSocket, SocketEvent};
-use crate::protocol::id::{PeerId, RoomId};
+use crate::membership::farewell::Farewell;
+use crate::protocol::id::{JoinToken, PeerId, RoomId};
 use crate::protocol::rooms::RoomLinks;
 use crate::protocol::signalling::{ClientMessage, ServerMessage};
 
@@ -93,6 +95,11 @@ impl<T: Serialize + DeserializeOwned + 'static> Signalling<T> {
         self.0.socket.take();
     }
 
+    /// Hands the socket over to the last words to the server, which go on after this is gone.
+    pub fn part(&self, farewell: Farewell, join_token: JoinToken) {
+        part(farewell, self.0.socket.take(), self.0.path.clone(), join_token);
+    }
+
     /// Says something to the server, if there is a socket.
     pub fn tell(&self, message: &ClientMessage) {
         self.0.tell(message);
@@ -114,7 +121,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Inner<T> {
     fn socket_event(&self, event: SocketEvent) {
         match event {
             SocketEvent::Opened => (self.on_event)(SignallingEvent::Opened),
-            SocketEvent::Closed => (self.on_event)(SignallingEvent::Closed),
+            SocketEvent::Closed { .. } => (self.on_event)(SignallingEvent::Closed),
             SocketEvent::Said(message) => match *message {
                 ServerMessage::Signal { from, sealed } => self.signals.open(from, sealed),
                 message => {

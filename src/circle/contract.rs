@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::membership::farewell::Farewell;
 use crate::protocol::circle::{CircleKind, CircleSignal, OnAir};
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::signalling::{ClientMessage, IceServer, ServerMessage};
@@ -120,6 +121,8 @@ pub enum Output {
     OpenSocket,
     /// Close the socket.
     CloseSocket,
+    /// Hand the socket over to this, which goes on after the machine is gone.
+    Leave(Farewell),
     /// Send `join` for this kind of circle, with the tokens that the driver holds.
     Join {
         /// Of the place held before, if any.

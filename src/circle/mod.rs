@@ -101,11 +101,12 @@ impl Circle {
                 self.act_on_socket([act]);
             }
             Input::Started => {}
-            Input::SocketOpened if self.membership.is_joining() => {
-                let (resume_token, kind) = (self.membership.resume_token(), self.part.kind());
-                self.common.outputs.push_back(Output::Join { resume_token, kind });
+            Input::SocketOpened => {
+                if self.membership.opened() {
+                    let (resume_token, kind) = (self.membership.resume_token(), self.part.kind());
+                    self.common.outputs.push_back(Output::Join { resume_token, kind });
+                }
             }
-            Input::SocketOpened => {}
             Input::SocketClosed => self.membership.lost(now, &mut self.random),
             Input::ServerSaid(message) => self.server_said(now, message),
             Input::Left => self.leave(),
@@ -198,17 +199,17 @@ impl Circle {
                     State::Together(part) => part.roster_changed(now, common),
                 }
             }
-            ServerMessage::Closed { reason } => self.fail(match reason {
+            ServerMessage::Closed { reason } => self.is_dismissed(match reason {
                 CloseReason::Stopped => Failure::Stopped,
                 CloseReason::Expired => Failure::Expired,
                 CloseReason::Removed => Failure::Removed,
                 CloseReason::Replaced => Failure::Replaced,
             }),
             ServerMessage::Error { code, .. } => match code {
-                ErrorCode::Version => self.fail(Failure::Version),
-                ErrorCode::Full => self.fail(Failure::Full),
-                ErrorCode::NotFound => self.fail(Failure::Stopped),
-                ErrorCode::Forbidden => self.fail(Failure::Refused),
+                ErrorCode::Version => self.is_dismissed(Failure::Version),
+                ErrorCode::Full => self.is_dismissed(Failure::Full),
+                ErrorCode::NotFound => self.is_dismissed(Failure::Stopped),
+                ErrorCode::Forbidden => self.is_dismissed(Failure::Refused),
                 // The socket closes, and the page comes back later.
                 ErrorCode::Malformed | ErrorCode::TooFast | ErrorCode::Unavailable => {}
             },
@@ -245,11 +246,14 @@ impl Circle {
 
     fn leave(&mut self) {
         self.forget_others();
-        let acts = self.membership.leave();
-        self.act_on_socket(acts);
+        // A socket that drops gives its place up.
+        self.common.outputs.extend(self.membership.leave(false).map(Output::Leave));
     }
 
-    fn fail(&mut self, failure: Failure) {
+    /// The server has no place for this page, or not any more.
+    fn is_dismissed(&mut self, failure: Failure) {
+        let act = self.membership.dismissed();
+        self.act_on_socket(act);
         self.failure = Some(failure);
         self.leave();
     }
@@ -265,7 +269,6 @@ impl Circle {
             SocketAct::Open => Output::OpenSocket,
             SocketAct::Close => Output::CloseSocket,
             SocketAct::Ping => Output::Tell(ClientMessage::Ping),
-            SocketAct::Leave => Output::Tell(ClientMessage::Leave),
         }));
     }
 }

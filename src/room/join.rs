@@ -4,7 +4,7 @@
 //! the room knows nothing of it and takes its word for the links that still stand, so that transfers go on. Those
 //! whom it names and who are not back yet have the usual grace to come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::member::Arrival;
 use super::{CloseReason, ErrorCode, Output, Room, SocketId};
@@ -12,7 +12,8 @@ use crate::clock::Timestamp;
 use crate::protocol::id::PeerId;
 use crate::protocol::signalling::ServerMessage;
 
-/// Names of removed members that are remembered, so that their resume tokens are worth nothing.
+/// Names that are remembered of those who were removed, and of those who left, so that their resume tokens are worth
+/// nothing.
 const MAX_REMEMBERED: usize = 256;
 
 impl Room {
@@ -51,6 +52,9 @@ impl Room {
         if let Some(earlier) = self.members.attach(peer, arrival) {
             self.send_away(earlier, CloseReason::Replaced);
         }
+        if let Some(member) = self.members.get_mut(peer) {
+            member.silent = resumed.is_none() && !owner;
+        }
         let welcome = Output::Welcome { socket, peer, resumed: resumed.is_some() };
         self.outputs.push_back(welcome);
         if present.is_some() {
@@ -63,25 +67,30 @@ impl Room {
         self.unsettled = true;
     }
 
-    /// Whether someone proves to be whom the owner sent away, and is sent away again.
+    /// Whether someone proves to be whom the owner sent away, or one who left, and is sent away again.
     pub(super) fn turns_away(
         &mut self,
         socket: SocketId,
         owner: bool,
         resumed: Option<PeerId>,
     ) -> bool {
-        let removed = !owner && resumed.is_some_and(|peer| self.removed.contains(&peer));
+        let Some(peer) = resumed.filter(|_| !owner) else { return false };
+        let (removed, left) = (self.removed.contains(&peer), self.left.contains(&peer));
         if removed {
             self.send_away(socket, CloseReason::Removed);
+        } else if left {
+            // Its page says `leave` once more, or said this `join` before it left.
+            self.outputs.push_back(Output::Close { socket });
         }
-        removed
+        removed || left
     }
 
     /// The given name, or the next one that nobody bears and nobody removed bore.
     pub(super) fn free_name(&self, fresh: PeerId) -> PeerId {
         let taken = |peer| self.members.get(peer).is_some() || self.circles.contains(peer);
         let mut peer = fresh;
-        while peer.0 == 0 || taken(peer) || self.removed.contains(&peer) {
+        let gone = |peer| self.removed.contains(&peer) || self.left.contains(&peer);
+        while peer.0 == 0 || taken(peer) || gone(peer) {
             peer = PeerId(peer.0.wrapping_add(1));
         }
         peer
@@ -139,9 +148,14 @@ impl Room {
 
     /// Remembers that the owner sent a member away.
     pub(super) fn remember_removed(&mut self, peer: PeerId) {
-        if self.removed.len() >= MAX_REMEMBERED {
-            self.removed.pop_front();
-        }
-        self.removed.push_back(peer);
+        remember(&mut self.removed, peer);
     }
+}
+
+/// Keeps the last [`MAX_REMEMBERED`] names.
+pub(super) fn remember(names: &mut VecDeque<PeerId>, peer: PeerId) {
+    if names.len() >= MAX_REMEMBERED {
+        names.pop_front();
+    }
+    names.push_back(peer);
 }

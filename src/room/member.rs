@@ -37,6 +37,8 @@ pub struct Member {
     pub placeholder: bool,
     /// It was here before the server restarted, as its token proved.
     pub survivor: bool,
+    /// It came as someone new and has said nothing since, so it may not know its name yet.
+    pub silent: bool,
     /// What it last said of itself.
     pub progress: Progress,
     /// What it last measured.
@@ -86,6 +88,7 @@ impl Member {
             wants: false,
             placeholder: false,
             survivor: false,
+            silent: false,
             progress,
             stats: Stats::default(),
             bad_pieces: BTreeMap::new(),

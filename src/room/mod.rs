@@ -36,6 +36,7 @@ use crate::protocol::signalling::{
 pub use contract::{Config, Gauge, Input, NetworkId, Output, SocketId};
 
 use circles::Circles;
+use join::remember;
 use links::Links;
 use member::{Arrival, Member, Members};
 use topology::TopologyRule;
@@ -65,6 +66,8 @@ pub struct Room {
     unsettled: bool,
     /// Whom the owner sent away.
     removed: VecDeque<PeerId>,
+    /// Who left of late. An earlier `join` of theirs may still be on its way over another socket.
+    left: VecDeque<PeerId>,
     outputs: VecDeque<Output>,
     roster_dirty: bool,
     roster_sent: Option<Timestamp>,
@@ -84,6 +87,7 @@ impl Room {
             offers: Vec::new(),
             unsettled: false,
             removed: VecDeque::new(),
+            left: VecDeque::new(),
             outputs: VecDeque::new(),
             roster_dirty: false,
             roster_sent: None,
@@ -155,6 +159,9 @@ impl Room {
     }
 
     fn receive(&mut self, socket: SocketId, peer: PeerId, message: ClientMessage) {
+        if let Some(member) = self.members.get_mut(peer) {
+            member.silent = false;
+        }
         match message {
             ClientMessage::Seats { .. } => {
                 self.refuse(socket, ErrorCode::Malformed, "This socket is in no circle.");
@@ -198,6 +205,7 @@ impl Room {
             }
             ClientMessage::Leave => {
                 self.outputs.push_back(Output::Close { socket });
+                remember(&mut self.left, peer);
                 self.drop_member(peer);
             }
         }
@@ -312,8 +320,13 @@ impl Room {
     }
 
     fn disconnect(&mut self, now: Timestamp, socket: SocketId) {
-        if self.members.detach(socket, now).is_some() {
+        if let Some(peer) = self.members.detach(socket, now) {
             self.roster_dirty = true;
+            // A page answers `welcome` at once. One that did not, never had the token to come back with, nor to leave
+            // with; should it have been on the way after all, the token still gives it its name.
+            if self.members.get(peer).is_some_and(|member| member.silent) {
+                self.drop_member(peer);
+            }
         } else {
             self.leave_circle(socket);
         }

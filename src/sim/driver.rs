@@ -21,6 +21,7 @@ impl World {
         match output {
             Output::OpenSocket => self.open_socket(node),
             Output::CloseSocket => self.close_socket(node),
+            Output::Leave(farewell) => self.part(node, farewell),
             Output::Join { resume_token, have, slots, providers } => {
                 self.join(node, resume_token, have, slots, providers);
             }
@@ -262,7 +263,7 @@ impl World {
     }
 
     /// Tells the server something.
-    fn tell(&mut self, node: u32, message: ClientMessage) {
+    pub(super) fn tell(&mut self, node: u32, message: ClientMessage) {
         if self.nodes[node as usize].socket.is_none() {
             self.problem(format!("node {node} tells {message:?} without a socket"));
         }

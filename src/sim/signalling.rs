@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::queue::{Event, Nanos};
 use super::world::{World, empty_room};
+use crate::membership::farewell::{Farewell, FarewellAct};
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::limits::MAX_SIGNALLING_BYTES;
 use crate::protocol::signal::{SealedSignal, Signal};
@@ -87,6 +88,18 @@ impl World {
         self.sockets[socket as usize].open_at_page = false;
         let at = self.now + self.latency_of(node);
         self.queue.push(at, Event::SocketGoneAtServer { socket });
+    }
+
+    /// The page says its last words, if its socket is open. Nobody comes back for them here.
+    pub(super) fn part(&mut self, node: u32, mut farewell: Farewell) {
+        farewell.begin(self.timestamp());
+        while let Some(act) = farewell.poll_act() {
+            match act {
+                FarewellAct::Leave => self.tell(node, ClientMessage::Leave),
+                FarewellAct::Close | FarewellAct::Abandon => self.close_socket(node),
+                FarewellAct::Open | FarewellAct::Join(_) => {}
+            }
+        }
     }
 
     /// The page is gone, and its socket with it.

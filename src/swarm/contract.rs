@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::endings::{Failure, Reason};
+use crate::membership::farewell::Farewell;
 use crate::protocol::id::{PeerId, ResumeToken};
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
@@ -219,6 +220,8 @@ pub enum Output {
     OpenSocket,
     /// Close the signalling socket.
     CloseSocket,
+    /// Hand the signalling socket over to this, which goes on after the machine is gone.
+    Leave(Farewell),
     /// Send `join` with the tokens that the driver holds.
     Join {
         /// Of the place held before, if any.

@@ -8,8 +8,7 @@ use crate::protocol::signalling::{CloseReason, ErrorCode, Welcome};
 
 impl Swarm {
     pub(super) fn socket_opened(&mut self, now: Timestamp) {
-        if !self.membership.is_joining() {
-            // The page left while the socket was being opened.
+        if !self.membership.opened() {
             return;
         }
         // What was said about links that do not stand yet may be lost with the earlier socket.
@@ -91,6 +90,8 @@ impl Swarm {
     }
 
     fn room_closed(&mut self, reason: CloseReason) {
+        let act = self.membership.dismissed();
+        self.act_on_socket(act);
         // What is complete stays so; the socket just ends.
         if self.complete {
             self.leave();
@@ -105,14 +106,17 @@ impl Swarm {
     }
 
     fn refused(&mut self, code: ErrorCode) {
-        match code {
-            ErrorCode::Version => self.fail(Failure::Version),
-            ErrorCode::Full => self.fail(Failure::Full),
-            ErrorCode::NotFound => self.fail(Failure::Stopped),
-            ErrorCode::Forbidden => self.fail(Failure::Refused),
+        let failure = match code {
+            ErrorCode::Version => Failure::Version,
+            ErrorCode::Full => Failure::Full,
+            ErrorCode::NotFound => Failure::Stopped,
+            ErrorCode::Forbidden => Failure::Refused,
             // The socket closes, and the page comes back later.
-            ErrorCode::Malformed | ErrorCode::TooFast | ErrorCode::Unavailable => {}
-        }
+            ErrorCode::Malformed | ErrorCode::TooFast | ErrorCode::Unavailable => return,
+        };
+        let act = self.membership.dismissed();
+        self.act_on_socket(act);
+        self.fail(failure);
     }
 
     fn has_provider(&self) -> bool {
@@ -124,7 +128,6 @@ impl Swarm {
             SocketAct::Open => Output::OpenSocket,
             SocketAct::Close => Output::CloseSocket,
             SocketAct::Ping => Output::Tell(ClientMessage::Ping),
-            SocketAct::Leave => Output::Tell(ClientMessage::Leave),
         }));
     }
 

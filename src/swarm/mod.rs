@@ -377,8 +377,10 @@ impl Swarm {
         for peer in std::mem::take(&mut self.peers).keys().copied() {
             self.outputs.push_back(Output::Disconnect { peer, reason: Reason::Done });
         }
-        let acts = self.membership.leave();
-        self.act_on_socket(acts);
+        // An owner that comes back replaces whoever is owner by then, so it does not come back only to leave. Its place
+        // is nobody's line to wait in.
+        let keeps_place = self.download.is_some();
+        self.outputs.extend(self.membership.leave(keeps_place).map(Output::Leave));
         self.started = false;
         self.next_progress = None;
     }

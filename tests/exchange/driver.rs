@@ -1,5 +1,6 @@
 //! Executes what a machine puts out, one arm for each output.
 
+use transfer4me::membership::farewell::FarewellAct;
 use transfer4me::protocol::id::{PeerId, ResumeToken};
 use transfer4me::protocol::limits::{
     LONGEST_BLOCK_LENGTH, MAX_CONTROL_BYTES, MAX_SIGNALLING_BYTES,
@@ -28,6 +29,17 @@ impl World {
                 self.later(Event::SocketOpens { browser });
             }
             Output::CloseSocket => self.close_socket(browser),
+            Output::Leave(mut farewell) => {
+                farewell.begin(self.now);
+                // Whoever would have to come back for it is not waited for here.
+                while let Some(act) = farewell.poll_act() {
+                    match act {
+                        FarewellAct::Leave => self.tell(browser, ClientMessage::Leave),
+                        FarewellAct::Close | FarewellAct::Abandon => self.close_socket(browser),
+                        FarewellAct::Open | FarewellAct::Join(_) => {}
+                    }
+                }
+            }
             Output::Join { resume_token, have, slots, providers } => {
                 let Some(socket) = self.browsers[browser].socket else { return };
                 let joined = room::Input::Joined {

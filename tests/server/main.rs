@@ -4,6 +4,7 @@
 
 mod circles;
 mod http_client;
+mod leaving;
 mod passwords;
 mod presentation;
 mod rooms_api;

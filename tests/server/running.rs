@@ -264,6 +264,17 @@ impl Peer {
         }
     }
 
+    /// Whether the other side answers our close, instead of just letting go.
+    pub async fn is_closed_in_order(&mut self) -> bool {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("silence") {
+                Some(Ok(Message::Close(_))) => return true,
+                Some(Err(_)) | None => return false,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
     /// Everything until the socket closes, but for rosters.
     pub async fn hear_out(mut self) -> Vec<ServerMessage> {
         let mut heard = Vec::new();

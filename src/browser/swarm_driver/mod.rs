@@ -241,6 +241,9 @@ impl Inner {
         match output {
             Output::OpenSocket => self.signalling.open(),
             Output::CloseSocket => self.signalling.close(),
+            Output::Leave(farewell) => {
+                self.signalling.part(farewell, self.access.secrets.join_token);
+            }
             Output::Join { resume_token, have, slots, providers } => {
                 self.signalling.tell(&ClientMessage::Join(Join {
                     version: PROTOCOL_VERSION,

@@ -32,6 +32,20 @@ fn a_dropped_socket_keeps_its_place_for_exactly_a_minute_and_its_name_for_good()
 }
 
 #[test]
+fn who_never_answered_its_welcome_is_not_waited_for_and_may_still_come_back() {
+    let mut scene = Scene::new(Topology::Swarm);
+    scene.owner();
+    let (one, peer) = scene.recipient();
+    scene.disconnects(one);
+    assert_eq!(scene.room.members.recipients(), 0);
+    let again = scene.attach(again(peer));
+    assert_eq!(scene.welcome(again), (peer, true));
+    // Whoever came back knows its token, whether it said anything more or not.
+    scene.disconnects(again);
+    assert_eq!(scene.room.members.recipients(), 1);
+}
+
+#[test]
 fn a_token_is_worth_no_more_than_its_member() {
     let mut scene = Scene::new(Topology::Swarm);
     let (owner, owner_peer) = scene.owner();

@@ -90,7 +90,7 @@ fn an_owner_that_reloads_takes_over_and_serves_again() {
 #[test]
 fn a_full_room_refuses_recipients_and_never_the_owner() {
     let mut scene = Scene::with_at_most(3, Topology::Direct);
-    let (one, _) = scene.recipient();
+    let (one, _) = scene.leech();
     scene.recipient();
     let third = scene.attach(RECIPIENT);
     assert_eq!(refused_as(&scene.news(third)), Some(ErrorCode::Full));

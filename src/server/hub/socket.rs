@@ -48,6 +48,8 @@ pub struct Greeting {
 enum Ending {
     /// The other side is gone, or does not answer.
     Gone,
+    /// The other side closes, and is answered: a page that left knows by that that it was heard.
+    Closed,
     /// Everything was said.
     Done,
     /// This, and then close.
@@ -254,7 +256,7 @@ impl Connection {
             match message {
                 Message::Text(text) => return Ok(text),
                 Message::Binary(_) => return Err(Ending::malformed("Only text is taken here.")),
-                Message::Close(_) => return Err(Ending::Gone),
+                Message::Close(_) => return Err(Ending::Closed),
                 Message::Ping(_) | Message::Pong(_) => {}
             }
         }
@@ -291,6 +293,10 @@ impl Connection {
     async fn end(mut self, ending: Ending) {
         let code = match ending {
             Ending::Gone => return,
+            Ending::Closed => {
+                self.until_closed().await;
+                return;
+            }
             Ending::Done => close_code::NORMAL,
             Ending::Word(message, code) => {
                 if self.send(&message).await.is_err() {
@@ -301,9 +307,14 @@ impl Connection {
         };
         let frame = CloseFrame { code, reason: axum::extract::ws::Utf8Bytes::default() };
         if self.write(Message::Close(Some(frame))).await.is_ok() {
-            let until_closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            let _ = timeout(CLOSE_TIMEOUT, until_closed).await;
+            self.until_closed().await;
         }
+    }
+
+    /// Reads until both sides have closed, which also sends the answer to the other side's close.
+    async fn until_closed(&mut self) {
+        let until_closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _ = timeout(CLOSE_TIMEOUT, until_closed).await;
     }
 }
 

@@ -1,10 +1,14 @@
-//! A page's place with the server: one socket, opened again when it is lost, and doubted when it is silent.
+//! A page's place with the server: one socket, opened again when it is lost, and doubted when it is silent. How a page
+//! goes is in [`farewell`].
+
+pub mod farewell;
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::protocol::id::ResumeToken;
 use crate::random::Random;
+use farewell::Farewell;
 
 /// First pause before the socket is opened again.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -26,8 +30,8 @@ enum State {
     /// No socket is wanted.
     #[default]
     Outside,
-    /// The socket is being opened, or `welcome` is awaited; no longer than until then.
-    Joining { until: Timestamp },
+    /// The socket is being opened, or, once `join` was said, `welcome` is awaited; no longer than until then.
+    Joining { until: Timestamp, said: bool },
     /// `welcome` came. The server is asked whether it is there then.
     Joined { quiet: Timestamp },
     /// It was asked, and has until then to say anything.
@@ -45,8 +49,6 @@ pub enum SocketAct {
     Close,
     /// Say `ping`.
     Ping,
-    /// Say `leave`.
-    Leave,
 }
 
 /// A page's place in a room, or in a circle.
@@ -89,8 +91,15 @@ impl Membership {
     /// Opens the socket.
     pub fn open(&mut self, now: Timestamp) -> SocketAct {
         let patience = if self.was_late { LATER_JOIN_TIMEOUT } else { JOIN_TIMEOUT };
-        self.state = State::Joining { until: now + patience };
+        self.state = State::Joining { until: now + patience, said: false };
         SocketAct::Open
+    }
+
+    /// The socket is open. Tells whether `join` is to be said: not by a page that left meanwhile.
+    pub fn opened(&mut self) -> bool {
+        let State::Joining { said, .. } = &mut self.state else { return false };
+        *said = true;
+        true
     }
 
     /// When to look again.
@@ -98,7 +107,7 @@ impl Membership {
         match self.state {
             State::Outside => None,
             State::Joined { quiet } => Some(quiet),
-            State::Joining { until } | State::Doubted { until } | State::Away { until } => {
+            State::Joining { until, .. } | State::Doubted { until } | State::Away { until } => {
                 Some(until)
             }
         }
@@ -109,7 +118,7 @@ impl Membership {
         match self.state {
             State::Away { until } if now >= until => Some(self.open(now)),
             State::Joined { quiet } if now >= quiet => self.doubt(now),
-            State::Joining { until } | State::Doubted { until } if now >= until => {
+            State::Joining { until, .. } | State::Doubted { until } if now >= until => {
                 self.was_late |= self.is_joining();
                 self.lost(now, random);
                 Some(SocketAct::Close)
@@ -133,12 +142,26 @@ impl Membership {
         }
     }
 
-    /// Leaves for good.
-    pub fn leave(&mut self) -> impl Iterator<Item = SocketAct> + use<> {
-        let said = self.is_joined().then_some(SocketAct::Leave);
-        let closed = (self.state != State::Outside).then_some(SocketAct::Close);
-        self.state = State::Outside;
-        said.into_iter().chain(closed)
+    /// Leaves for good. What is still to be said, if anything is; the socket belongs to the farewell then.
+    ///
+    /// `keeps_place`: the server keeps the place of one whose socket dropped, so it has to be told even if that takes
+    /// another socket.
+    pub fn leave(&mut self, keeps_place: bool) -> Option<Farewell> {
+        let token = self.resume_token.take().filter(|_| keeps_place);
+        match std::mem::take(&mut self.state) {
+            State::Outside => None,
+            State::Joined { .. } | State::Doubted { .. } | State::Joining { said: true, .. } => {
+                Some(Farewell::on_open_socket(token))
+            }
+            State::Joining { said: false, .. } => Some(Farewell::on_opening_socket(token)),
+            State::Away { .. } => token.map(Farewell::without_socket),
+        }
+    }
+
+    /// The server said that this page has no place, or that there is none any more: nothing is left to say.
+    pub fn dismissed(&mut self) -> Option<SocketAct> {
+        self.resume_token = None;
+        (std::mem::take(&mut self.state) != State::Outside).then_some(SocketAct::Close)
     }
 
     /// The socket closed, or did not open: it is opened again after a while.
