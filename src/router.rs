@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
@@ -29,6 +29,7 @@ use tower_http::trace::TraceLayer;
 
 use crate::app::shell;
 use crate::protocol::limits::{MAX_BODY_BYTES, MAX_CREATE_BODY_BYTES};
+use crate::protocol::link::ShareLink;
 use crate::server::telemetry::{RequestOutcome, RequestSpan};
 use crate::server::{
     AppState, assets, client_address, origin, rest, room_form, rpc, security_headers,
@@ -57,6 +58,7 @@ pub fn routes(state: AppState) -> Router {
         .merge(dynamic)
         .merge(plain)
         .fallback(public_file_or_not_found)
+        .layer(from_fn(mend_link))
         // Outermost last: a request goes through these from the bottom up.
         .layer(from_fn_with_state(state.clone(), origin::refuse_foreign))
         .layer(from_fn_with_state(state.clone(), client_address::remember))
@@ -110,6 +112,18 @@ fn compression() -> CompressionLayer<impl Predicate> {
     let predicate =
         DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     CompressionLayer::new().compress_when(predicate)
+}
+
+/// Sends those on whose link was damaged on its way, be it by a slash at the end or by an encoded `#`. Browsers keep the
+/// fragment that the new address does not name. Nothing is remembered: a damaged link may hold the room's key.
+async fn mend_link(request: Request, next: axum::middleware::Next) -> Response {
+    let mended = matches!(*request.method(), Method::GET | Method::HEAD)
+        .then(|| ShareLink::mended_path(request.uri().path()))
+        .flatten();
+    match mended {
+        Some(to) => ([(CACHE_CONTROL, "no-store")], Redirect::temporary(&to)).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 async fn limit_body(request: Request, next: axum::middleware::Next) -> Response {

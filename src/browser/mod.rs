@@ -2,6 +2,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | `address` | the share link in the address bar |
 //! | `share`, `receive`, `selection` | what the islands call, through [`crate::transfer`] |
 //! | `sender_bundle` | the code of the sender's room, fetched when it is needed |
 //! | `new_room` | making a room for chosen files |
@@ -27,6 +28,7 @@
 //!
 //! Payload bytes stay in JavaScript buffers: file slice to data channel, data channel to storage worker.
 
+mod address;
 mod broadcast;
 mod caps;
 mod circle_driver;
@@ -67,4 +69,4 @@ pub use receive::Receive;
 pub use selection::{ChosenFile, Selection};
 pub use sender_bundle::{SenderBundle, return_to_room};
 pub use share::Share;
-pub use support::{copy_text, support};
+pub use support::{copy_text, support, tell_hydrated};

@@ -7,7 +7,7 @@
 //! Only one tab serves a room. It holds a lock of the browser's, so that the owner can still open the own link
 //! in a second tab and see what recipients see.
 
-use js_sys::{Array, Date, Float64Array, Function, Object, Promise, Reflect};
+use js_sys::{Array, Float64Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -19,6 +19,7 @@ use web_sys::{
 use super::crypto::{OwnerKeys, object};
 use super::error::Error;
 use super::listener::Listener;
+use super::server_call::is_over;
 use crate::protocol::id::{OwnerToken, RoomId};
 use crate::protocol::link::ShareLink;
 use crate::protocol::manifest::Manifest;
@@ -29,6 +30,8 @@ const LOCK_PREFIX: &str = "transfer4me room ";
 /// How long the lock of a page that was just left may take to come free, on a busy machine. Beside a tab that
 /// serves, the page shows meanwhile what recipients see.
 const CLAIM_PATIENCE_MS: u32 = 10_000;
+/// Rooms that the server is asked about at one visit.
+const MAX_ASKED_ABOUT: usize = 4;
 
 /// A room that this browser made.
 pub struct OwnerRecord {
@@ -101,16 +104,10 @@ impl OwnerRecord {
     /// Forgets a room that was closed.
     pub async fn forget(room_id: &RoomId) {
         if let Ok(store) = store().await {
-            // A record that stays is swept once the room has expired.
+            // A record that stays goes at a later visit.
             let _ = store.delete(&room_id.to_text().into());
         }
     }
-}
-
-/// The link that the address bar holds.
-pub fn link_here() -> Option<ShareLink> {
-    let location = web_sys::window()?.location();
-    ShareLink::from_location(&location.pathname().ok()?, &location.hash().ok()?).ok()
 }
 
 /// Whether this browser made the room.
@@ -133,21 +130,34 @@ pub async fn reopened(handle: &JsValue) -> Option<File> {
     JsFuture::from(handle.get_file()).await.ok()?.dyn_into().ok()
 }
 
-/// The record of one room. Those of expired rooms are removed by the way.
+/// The record of one room.
 async fn remembered(room: &str) -> Result<Option<JsValue>, Error> {
+    let record = answer(&store().await?.get(&room.into())?).await?;
+    Ok(Some(record).filter(|record| !record.is_undefined()))
+}
+
+/// Removes what is kept of other rooms that are over. Only the server knows which are: this machine's clock may be
+/// wrong by days. It is asked about those that were to end first, a few at each visit.
+pub async fn forget_those_over(here: &RoomId) {
+    // What stays is asked about at the next visit.
+    let _ = ask_about_others(here).await;
+}
+
+async fn ask_about_others(here: &RoomId) -> Result<(), Error> {
     let all: Array = answer(&store().await?.get_all()?).await?.unchecked_into();
-    let now = JsValue::from_f64(Date::now() / 1000.0);
-    let store = store().await?;
-    let mut found = None;
-    for record in all.iter() {
-        let name = Reflect::get(&record, &"room".into())?;
-        if Reflect::get(&record, &"expires_at".into())?.lt(&now) {
-            store.delete(&name)?;
-        } else if name == room {
-            found = Some(record);
+    let known = |record: JsValue| {
+        let field = |name: &str| Reflect::get(&record, &name.into()).ok();
+        Some((field("expires_at")?.as_f64()?, field("room")?.as_string()?.parse::<RoomId>().ok()?))
+    };
+    let mut others: Vec<(f64, RoomId)> =
+        all.iter().filter_map(known).filter(|(_, room_id)| room_id != here).collect();
+    others.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    for (_, room_id) in others.into_iter().take(MAX_ASKED_ABOUT) {
+        if is_over(&room_id).await? {
+            OwnerRecord::forget(&room_id).await;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The store in a transaction of its own, which ends when the caller awaits anything but its requests.

@@ -12,8 +12,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use web_sys::Element;
 
+use super::address::link_here;
 use super::error::Error;
-use super::owner_record::{self, link_here};
+use super::owner_record;
 use super::selection::Selection;
 use super::storage::script_url;
 
@@ -133,6 +134,7 @@ pub fn return_to_room(place: &Element, on_problem: impl FnOnce(String) + 'static
     let Some(link) = link_here() else { return };
     let place = place.clone();
     spawn_local(async move {
+        spawn_local(async move { owner_record::forget_those_over(&link.room_id).await });
         if !owner_record::is_kept(&link.room_id).await {
             return;
         }

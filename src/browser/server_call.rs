@@ -10,6 +10,8 @@ use web_sys::{Headers, RequestInit, Response};
 
 use super::error::Error;
 use crate::api::ApiError;
+use crate::protocol::id::RoomId;
+use crate::protocol::rooms::RoomLinks;
 
 /// Calls a server function with its arguments.
 ///
@@ -26,6 +28,17 @@ where
         return serde_json::from_str(&text).map_err(|_| ApiError::Unreachable);
     }
     Err(serde_json::from_str(&text).unwrap_or(ApiError::Unreachable))
+}
+
+/// Whether the server says that there is no such room, or none any more.
+///
+/// # Errors
+/// It cannot be reached.
+pub async fn is_over(room_id: &RoomId) -> Result<bool, Error> {
+    let window = web_sys::window().ok_or(Error::NotAuthentic)?;
+    let answer = JsFuture::from(window.fetch_with_str(&RoomLinks::new(room_id).self_)).await?;
+    let answer: Response = answer.dyn_into()?;
+    Ok(matches!(answer.status(), 404 | 410))
 }
 
 /// Whether it went well, and the answer's text.

@@ -7,19 +7,20 @@ use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, File};
 
+use super::address::{link_here, show_link, watch_fragment};
 use super::broadcast::Broadcast;
 use super::caps;
 use super::crypto::{LinkSecrets, random};
 use super::file_source::{FileSource, SourceEvent};
+use super::listener::Listener;
 use super::new_room::{NewRoom, Problem, unusable};
-use super::owner_record::{OwnerRecord, link_here};
+use super::owner_record::OwnerRecord;
 use super::returned_room::{Chosen, ReturnedRoom, reopen, taken_from};
 use super::selection::Selection;
 use super::server_call::call;
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
 use crate::api::CallCloseRoom;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
-use crate::protocol::link::ShareLink;
 use crate::protocol::peer_wire::PieceRecord;
 use crate::protocol::piece::{BlockRange, PieceIndex};
 use crate::swarm::status::Caps;
@@ -39,6 +40,8 @@ struct Inner {
     broadcast: RefCell<Option<Broadcast>>,
     /// A room that was come back to, and what was chosen again for it so far.
     waiting: RefCell<Option<ReturnedRoom>>,
+    /// Puts the link back into the address bar.
+    fragment: RefCell<Option<Listener>>,
     on_change: Box<dyn Fn(ShareView)>,
 }
 
@@ -161,6 +164,7 @@ impl Inner {
             driver: RefCell::default(),
             broadcast: RefCell::default(),
             waiting: RefCell::default(),
+            fragment: RefCell::default(),
             on_change: Box::new(on_change),
         })
     }
@@ -207,6 +211,8 @@ impl Inner {
     /// Shows the room, whether it serves yet or not.
     fn enter(&self, record: &OwnerRecord) {
         self.room.set(Some((record.link.room_id, record.owner_token)));
+        let here = record.link.clone();
+        self.fragment.replace(watch_fragment(move || Some(here.clone())));
         let link = show_link(&record.link);
         let listed = record.manifest.files.iter();
         let listed = listed.map(|file| SelectedFile { path: file.path.clone(), bytes: file.bytes });
@@ -290,18 +296,6 @@ impl Content for FileSource {
     fn record(&self, piece: PieceIndex) -> Option<Rc<PieceRecord>> {
         Self::record(self, piece)
     }
-}
-
-/// Makes the address bar the share link, and answers it.
-fn show_link(link: &ShareLink) -> String {
-    let Some(window) = web_sys::window() else { return link.to_url("") };
-    let url = link.to_url(&window.location().origin().unwrap_or_default());
-    if let Ok(history) = window.history() {
-        // A page that may not change its address still shows the link.
-        let state = wasm_bindgen::JsValue::NULL;
-        let _ = history.replace_state_with_url(&state, "", Some(&url));
-    }
-    url
 }
 
 fn ended_sentence(failure: Failure) -> String {

@@ -31,6 +31,28 @@ async fn pages_answer_with_the_status_that_belongs_to_them() {
 }
 
 #[tokio::test]
+async fn a_link_that_was_damaged_on_its_way_leads_to_its_room() {
+    let server = start().await;
+    let room = server.room().await;
+    let page = &room.created.links.page;
+    let key = "AAAAAAAAAAAAAAAAAAAAAA";
+    for (junk, leads_to) in [
+        ("/", page.clone()),
+        (".", page.clone()),
+        ("%29?fbclid=1", page.clone()),
+        (&format!("%23{key}"), format!("{page}#{key}")),
+        (&format!("/%23{key}%26utm_source=x"), format!("{page}#{key}")),
+    ] {
+        let response = server.get(&format!("{page}{junk}")).await;
+        assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT, "{junk}");
+        assert_eq!(response.headers()["location"], leads_to, "{junk}");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+    }
+    // What follows people around stays outside.
+    assert_eq!(server.get(&format!("{page}?fbclid=1")).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn looking_at_a_room_starts_no_task() {
     let server = start().await;
     let room = server.room().await;

@@ -10,13 +10,15 @@ mod sentences;
 mod together;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use wasm_bindgen_futures::spawn_local;
 use web_sys::FileSystemDirectoryHandle;
 
+use super::address::watch_fragment;
 use super::caps;
 use super::circle_driver::CircleDriver;
+use super::listener::Listener;
 use super::media::tracks::file_rows;
 use super::save::{Parcel, can_choose_folder, choose_folder};
 use super::storage::{Storage, StorageEvent, is_stored};
@@ -60,6 +62,7 @@ struct Inner {
     together: RefCell<Option<CircleDriver>>,
     on_change: Box<dyn Fn(ReceiveView)>,
     on_player_change: Rc<dyn Fn(PlayerView)>,
+    _fragment: Option<Listener>,
 }
 
 impl Receive {
@@ -69,7 +72,14 @@ impl Receive {
         on_change: impl Fn(ReceiveView) + 'static,
         on_player_change: impl Fn(PlayerView) + 'static,
     ) -> Self {
-        let inner = Rc::new(Inner {
+        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| Inner {
+            _fragment: {
+                let weak = weak.clone();
+                watch_fragment(move || {
+                    let inner = weak.upgrade()?;
+                    inner.room.borrow().as_ref().map(|room| room.link.clone())
+                })
+            },
             view: RefCell::new(ReceiveView {
                 can_choose_folder: can_choose_folder(),
                 helps: helping::helps(),

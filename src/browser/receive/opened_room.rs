@@ -6,6 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
 use super::sentences::Problem;
+use crate::browser::address::{link_here, show_link};
 use crate::browser::crypto::{LinkSecrets, OwnerKey};
 use crate::browser::error::Error;
 use crate::browser::storage::forget_unsaved;
@@ -26,10 +27,7 @@ pub struct OpenedRoom {
 /// Opens the room that the address bar names.
 pub async fn open_room() -> Result<OpenedRoom, Problem> {
     let window = web_sys::window().ok_or_else(|| Problem("This is no page.".to_owned()))?;
-    let location = window.location();
-    let (path, fragment) =
-        (location.pathname().map_err(Error::from)?, location.hash().map_err(Error::from)?);
-    let link = ShareLink::from_location(&path, &fragment).map_err(|_| {
+    let link = link_here().ok_or_else(|| {
         Problem("The link is incomplete: its end, after the #, is missing or damaged. Ask for the whole link.".to_owned())
     })?;
     let secrets = LinkSecrets::derive(link.link_key).await?;
@@ -39,6 +37,8 @@ pub async fn open_room() -> Result<OpenedRoom, Problem> {
     })?;
     let layout =
         manifest.check().map_err(|error| Problem(format!("This room cannot be used: {error}.")))?;
+    // Without what was put around it on its way, so that it is passed on as it was meant.
+    show_link(&link);
     Ok(OpenedRoom { link, secrets, owner_key, manifest, layout })
 }
 
