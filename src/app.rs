@@ -15,6 +15,9 @@ use crate::pages::not_found::NotFoundPage;
 use crate::pages::room::RoomPage;
 use crate::server::assets;
 
+/// Says what is in the way of the page's own code.
+const LOADING: &str = include_str!("loading.js");
+
 /// The whole document.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     set_policy();
@@ -35,6 +38,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 <link rel="apple-touch-icon" href="/icon-180.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
+                <script nonce=use_nonce()>{LOADING}</script>
                 <HydrationScripts options=bundle(options) islands=true />
                 <MetaTags />
             </head>

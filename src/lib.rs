@@ -52,4 +52,5 @@ pub mod server;
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     leptos::mount::hydrate_islands();
+    browser::tell_hydrated();
 }

@@ -47,6 +47,8 @@ pub struct Negotiation {
     trickle: bool,
     tell: Tell,
     gathered: Rc<RefCell<Option<Listener>>>,
+    /// The browser did not take the servers, and looks for a path without them.
+    lacks_servers: bool,
     _candidates: Option<Listener>,
 }
 
@@ -58,7 +60,10 @@ impl Negotiation {
     pub fn new(ice: &IceSettings, tell: impl Fn(Negotiated) + 'static) -> Result<Self, Error> {
         let configuration = RtcConfiguration::new();
         configuration.set_ice_servers(&ice_servers(&ice.servers));
-        let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
+        let whole = RtcPeerConnection::new_with_configuration(&configuration);
+        // One address that it does not take, and a browser refuses them all. On one network none is needed.
+        let lacks_servers = whole.is_err();
+        let connection = whole.or_else(|_| RtcPeerConnection::new())?;
         let tell: Tell = Rc::new(tell);
         let candidates = ice.trickle.then(|| {
             let tell = tell.clone();
@@ -73,7 +78,12 @@ impl Negotiation {
             Listener::new(&connection, "icecandidate", heard)
         });
         let (trickle, gathered) = (ice.trickle, Rc::default());
-        Ok(Self { connection, trickle, tell, gathered, _candidates: candidates })
+        Ok(Self { connection, trickle, tell, gathered, lacks_servers, _candidates: candidates })
+    }
+
+    /// Whether the browser refused the servers that it was to use.
+    pub fn lacks_servers(&self) -> bool {
+        self.lacks_servers
     }
 
     /// The connection.

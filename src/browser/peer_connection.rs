@@ -106,6 +106,11 @@ impl PeerConnection {
         Ok(this)
     }
 
+    /// Whether the browser refused the servers that it was to use.
+    pub fn lacks_servers(&self) -> bool {
+        self.negotiation.lacks_servers()
+    }
+
     fn listen_to_connection(&mut self) {
         let tell = self.on_event.clone();
         let connection = self.negotiation.connection().clone();

@@ -21,6 +21,15 @@ pub fn support() -> Support {
     Support::Full
 }
 
+/// Lets `loading.js` know that the page's code runs.
+pub fn tell_hydrated() {
+    let document = web_sys::window().and_then(|window| window.document());
+    if let Some(root) = document.and_then(|document| document.document_element()) {
+        // Without it a later failure would be told in other words.
+        let _ = root.set_attribute("data-hydrated", "");
+    }
+}
+
 /// Puts text on the clipboard; tells whether it is there.
 pub async fn copy_text(text: String) -> bool {
     let Some(window) = web_sys::window() else { return false };

@@ -14,6 +14,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
+use super::stun_url;
 use crate::protocol::rooms::Topology;
 
 /// Prefix of every variable that this program reads.
@@ -221,11 +222,10 @@ fn networks(text: &str) -> Result<Networks, String> {
 
 fn stun_urls(text: &str) -> Result<StunUrls, String> {
     items(text)
-        .map(|item| match item.split_once(':') {
-            Some(("stun" | "stuns", host)) if !host.is_empty() && !host.starts_with('/') => {
-                Ok(item.to_owned())
-            }
-            _ => Err(format!("{item:?} is not a STUN URL such as stun:stun.example.org:3478")),
+        .map(|item| {
+            stun_url::checked(item).map_err(|problem| {
+                format!("{item:?} is not a STUN URL such as stun:stun.example.org:3478: {problem}")
+            })
         })
         .collect::<Result<_, _>>()
         .map(StunUrls)
@@ -348,6 +348,8 @@ mod tests {
         }
         refused("T4M_TRUSTED_PROXIES", "10.0.0.0/33");
         refused("T4M_STUN_URLS", "stun.example.org");
+        refused("T4M_STUN_URLS", "stun:127.0.0.1:3478?transport=udp");
+        refused("T4M_STUN_URLS", "stun:a.example,stuns:b.example");
         for time in
             ["", "h", "24", "1.5h", "-1h", "24x", "0s", "400d", "é", "99999999999999999999s"]
         {

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`config`] | flags and `T4M_*` variables |
+//! | [`stun_url`] | STUN addresses by the grammar that browsers hold to |
 //! | [`telemetry`] | logs |
 //! | [`database`] | SQL, and nowhere else |
 //! | [`rooms`] | create, read, unlock, close, join: the service behind every door |
@@ -29,6 +30,7 @@ pub mod room_form;
 pub mod rooms;
 pub mod rpc;
 pub mod security_headers;
+pub mod stun_url;
 pub mod telemetry;
 pub mod tickets;
 

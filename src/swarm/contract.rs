@@ -207,6 +207,8 @@ pub enum Input {
         /// Whom.
         peer: PeerId,
     },
+    /// The browser refused something of a connection, which is why none comes about, should none come about.
+    BrowserRefused(Failure),
     /// The person gives up, or the page goes.
     Left,
     /// The time of [`super::Swarm::poll_timeout`] has come.

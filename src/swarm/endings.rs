@@ -34,6 +34,10 @@ pub enum Failure {
     Version,
     /// No connection came about in several attempts.
     Unreachable,
+    /// The same, and this browser did not take the addresses that the server names for finding a way.
+    IceRefused,
+    /// The same, and this browser did not make another connection.
+    ConnectionRefused,
     /// What is sent does not match what the owner signed, again and again.
     Corrupt,
     /// Every file that was wanted changed or vanished on the owner's disk.

@@ -270,7 +270,7 @@ impl Swarm {
         // Some may be out of reach while others serve.
         let alone = !self.peers.values().any(RemotePeer::is_greeted);
         if self.failed_attempts >= MAX_FAILED_ATTEMPTS && alone {
-            self.fail(Failure::Unreachable);
+            self.fail(self.unreachable);
         } else if reason == Reason::Misbehaved && self.bad_pieces >= MAX_BAD_PIECES && alone {
             self.fail(Failure::Corrupt);
         } else {

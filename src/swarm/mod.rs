@@ -121,6 +121,8 @@ pub struct Swarm {
     /// Links begun so far, whoever made the offer.
     links_begun: u32,
     failed_attempts: u32,
+    /// What it is called when none comes about.
+    unreachable: Failure,
     /// Links begun when the last of these failed.
     begun_at_failure: u32,
     bad_pieces: u32,
@@ -172,6 +174,7 @@ impl Swarm {
             last_attempt: 0,
             links_begun: 0,
             failed_attempts: 0,
+            unreachable: Failure::Unreachable,
             begun_at_failure: 0,
             bad_pieces: 0,
             liars: Vec::new(),
@@ -253,6 +256,7 @@ impl Swarm {
             Input::Paused(paused) => self.set_paused(now, paused),
             Input::PlaybackMoved { pieces } => self.playback_moved(now, pieces),
             Input::RemovalAsked { peer } => self.tell(ClientMessage::Remove { peer }),
+            Input::BrowserRefused(failure) => self.unreachable = failure,
             Input::Left => self.leave(),
             Input::Timeout => self.timeout(now),
         }

@@ -53,6 +53,8 @@ pub fn failure_sentence(failure: Failure) -> String {
         Failure::Full => "The room is full. Try again later.",
         Failure::Version => "The site was updated. Reload this page.",
         Failure::Unreachable => "No connection to the sender came about. A firewall on one side may block direct connections; try another network.",
+        Failure::IceRefused => "No connection to the sender came about. This browser does not take the STUN addresses that this site is set up with; tell whoever runs it.",
+        Failure::ConnectionRefused => "No connection to the sender came about, because this browser did not open one. Close other tabs that share or download, or restart the browser, and try again.",
         Failure::Corrupt => "What arrived is not what the sender signed, again and again. Nothing wrong was saved; ask the sender for a new link.",
         Failure::AllGone => "The files changed or vanished on the sender's disk, so they cannot be downloaded. Ask the sender to share them again.",
         Failure::Storage => STORAGE_FULL,

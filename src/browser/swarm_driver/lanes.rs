@@ -12,7 +12,7 @@ use crate::protocol::peer_wire::{
     BLOCK_HEADER_BYTES, PeerMessage, decode_block_header, encode_block_header,
 };
 use crate::protocol::piece::BlockRange;
-use crate::swarm::Input;
+use crate::swarm::{Failure, Input};
 
 impl Inner {
     pub(super) fn connect(
@@ -31,6 +31,10 @@ impl Inner {
         let mut state = self.state.borrow_mut();
         match PeerConnection::new(&state.ice, on_event) {
             Ok(connection) => {
+                if connection.lacks_servers() {
+                    let refused = Input::BrowserRefused(Failure::IceRefused);
+                    self.inbox.borrow_mut().push_back(refused);
+                }
                 begin(&connection);
                 let fresh = || Link { attempt, lanes: LiteMap::new() };
                 let link = state.links.entry(peer).or_insert_with(fresh);
@@ -40,7 +44,9 @@ impl Inner {
                 link.lanes.insert(lane, connection);
             }
             Err(_) => {
-                self.inbox.borrow_mut().push_back(Input::LinkClosed { peer, lane, attempt });
+                let mut inbox = self.inbox.borrow_mut();
+                inbox.push_back(Input::BrowserRefused(Failure::ConnectionRefused));
+                inbox.push_back(Input::LinkClosed { peer, lane, attempt });
             }
         }
     }

@@ -152,6 +152,20 @@ fn a_link_that_does_not_come_about_is_given_up() {
 }
 
 #[test]
+fn what_the_browser_refused_is_not_taken_for_the_network() {
+    for refused in [Failure::IceRefused, Failure::ConnectionRefused] {
+        let mut script = Script::recipient(&[5]);
+        for attempt in 1..=4 {
+            assert_eq!(script.swarm.failure(), None);
+            script.hears(assigned(OTHER));
+            script.input(Input::BrowserRefused(refused));
+            script.input(Input::LinkClosed { peer: OTHER, lane: 0, attempt });
+        }
+        assert_eq!(script.swarm.failure(), Some(refused));
+    }
+}
+
+#[test]
 fn after_four_attempts_in_a_row_it_is_over() {
     let mut script = Script::recipient(&[5]);
     for attempt in 1..=4 {
