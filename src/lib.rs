@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod circle;
 pub mod clock;
+pub mod foreign_text;
 pub mod media;
 pub mod membership;
 pub mod protocol;

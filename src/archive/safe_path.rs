@@ -7,7 +7,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::protocol::limits::MAX_PATH_DEPTH;
+use crate::foreign_text::cleaned;
+use crate::protocol::limits::{MAX_PATH_BYTES, MAX_PATH_DEPTH};
 
 /// UTF-8 bytes of one part of a path. Every common file system takes as many.
 pub const MAX_PART_BYTES: usize = 255;
@@ -39,11 +40,10 @@ pub fn safe_paths(paths: &[&str]) -> Vec<String> {
     result.into_iter().flatten().collect()
 }
 
-/// A name or path as text on a page: without characters that reorder or break what stands around it.
+/// A name or path as text on a page: see [`cleaned`].
 pub fn shown_name(path: &str) -> String {
-    let shown: String = path.chars().filter(|c| !is_control(*c)).collect();
-    let shown = shown.trim();
-    if shown.is_empty() { UNNAMED.to_owned() } else { shown.to_owned() }
+    let shown = cleaned(path, MAX_PATH_BYTES);
+    if shown.is_empty() { UNNAMED.to_owned() } else { shown }
 }
 
 fn clean_path(path: &str) -> Vec<String> {

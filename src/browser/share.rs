@@ -20,6 +20,7 @@ use super::selection::Selection;
 use super::server_call::call;
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
 use crate::api::CallCloseRoom;
+use crate::archive::safe_path::shown_name;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
 use crate::protocol::peer_wire::PieceRecord;
 use crate::protocol::piece::{BlockRange, PieceIndex};
@@ -215,7 +216,8 @@ impl Inner {
         self.fragment.replace(watch_fragment(move || Some(here.clone())));
         let link = show_link(&record.link);
         let listed = record.manifest.files.iter();
-        let listed = listed.map(|file| SelectedFile { path: file.path.clone(), bytes: file.bytes });
+        let listed =
+            listed.map(|file| SelectedFile { path: shown_name(&file.path), bytes: file.bytes });
         let files = Arc::new(listed.collect());
         self.change(|view| {
             view.link = Some(link);

@@ -7,9 +7,10 @@ use super::broadcast::ABSENCE;
 use super::description::{Direction, ask_for_music, inspect_media};
 use super::{CirclePhase, Common, Input, Output};
 use crate::clock::Timestamp;
+use crate::foreign_text::cleaned;
 use crate::protocol::circle::{CircleSignal, OnAir};
 use crate::protocol::id::PeerId;
-use crate::protocol::limits::{MAX_CANDIDATE_BYTES, MAX_CANDIDATES, MAX_TITLE_BYTES};
+use crate::protocol::limits::{MAX_CANDIDATE_BYTES, MAX_CANDIDATES, MAX_TITLE_CHARS};
 
 /// Time for a connection to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -82,10 +83,9 @@ impl Listening {
     fn heard(&mut self, now: Timestamp, common: &mut Common, from: PeerId, signal: CircleSignal) {
         match signal {
             CircleSignal::OnAir(air) => {
-                self.air = air.map(|mut air| {
-                    air.title.truncate(air.title.floor_char_boundary(MAX_TITLE_BYTES));
-                    air
-                });
+                // A host may write anything there.
+                self.air =
+                    air.map(|air| OnAir { title: cleaned(&air.title, MAX_TITLE_CHARS), ..air });
                 if self.peer().is_some_and(|peer| peer != from) {
                     // The one that was heard has made way.
                     self.hang_up(common);

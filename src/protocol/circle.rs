@@ -95,7 +95,7 @@ pub enum CircleSignal {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnAir {
-    /// Its name; at most [`super::limits::MAX_TITLE_BYTES`] are shown.
+    /// Its name, as the host wrote it; see [`super::limits::MAX_TITLE_CHARS`].
     pub title: String,
     /// Whether there is a picture.
     pub seen: bool,

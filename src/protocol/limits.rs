@@ -61,6 +61,8 @@ pub const MAX_CIRCLE_MEMBERS: usize = 64;
 pub const DEFAULT_SEATS: u8 = 16;
 /// UTF-8 bytes that are shown of the name of what is on.
 pub const MAX_TITLE_BYTES: usize = 1024;
+/// Characters of it that are shown.
+pub const MAX_TITLE_CHARS: usize = 200;
 
 /// Smallest piece: hashing and signing less at a time costs more than it gives.
 pub const MIN_PIECE_LENGTH: u32 = 256 << 10;

@@ -325,10 +325,19 @@ fn the_rooms_end_is_the_circles() {
 }
 
 #[test]
-fn a_long_title_is_cut_where_a_character_ends() {
-    let mut script = Script::joined(Part::Listen);
-    script.roster(Some(OTHER), &[ME]);
-    script.heard(OTHER, CircleSignal::OnAir(air(&"ä".repeat(2000))));
-    let title = script.circle.status().on_air.unwrap().title;
-    assert_eq!(title.len(), crate::protocol::limits::MAX_TITLE_BYTES);
+fn a_title_is_shown_as_one_short_line_that_turns_nothing_around() {
+    for (said, shown) in [
+        ("ä".repeat(2000), format!("{}…", "ä".repeat(200))),
+        (
+            "Night\u{202e}3pm.exe\n\u{1b}[31mTrain\u{2069}".to_owned(),
+            "Night3pm.exe [31mTrain".to_owned(),
+        ),
+        (format!("a{}", "\u{301}".repeat(400)), "a\u{301}\u{301}\u{301}\u{301}".to_owned()),
+        ("\u{200b}".to_owned(), String::new()),
+    ] {
+        let mut script = Script::joined(Part::Listen);
+        script.roster(Some(OTHER), &[ME]);
+        script.heard(OTHER, CircleSignal::OnAir(air(&said)));
+        assert_eq!(script.circle.status().on_air.unwrap().title, shown);
+    }
 }
