@@ -11,8 +11,15 @@ use crate::media::kind::Kind;
 use crate::transfer::{PlayerCommand, PlayerView, Track};
 
 /// Speeds that are offered, in per cent.
-const SPEEDS: [(u16, &str); 6] =
-    [(50, "0.5×"), (75, "0.75×"), (100, "1×"), (125, "1.25×"), (150, "1.5×"), (200, "2×")];
+const SPEEDS: [(u16, &str); 7] = [
+    (50, "0.5×"),
+    (75, "0.75×"),
+    (100, "1×"),
+    (125, "1.25×"),
+    (150, "1.5×"),
+    (175, "1.75×"),
+    (200, "2×"),
+];
 
 /// A player's view, and what can be asked of it.
 #[derive(Clone, Copy)]
@@ -66,6 +73,7 @@ fn Open(player: PlayerHandle) -> impl IntoView {
     let artwork = part(player, |view| view.artwork.clone());
     let artist = part(player, |view| view.artist.clone());
     let problem = part(player, |view| view.problem.clone());
+    let passed_over = part(player, |view| view.passed_over.clone());
     let notice = part(player, |view| view.notice.clone());
     let waiting = part(player, |view| view.waiting && view.problem.is_none());
     let many = part(player, |view| view.tracks.len() > 1);
@@ -78,7 +86,7 @@ fn Open(player: PlayerHandle) -> impl IntoView {
             })}
             <p class="player-title">
                 <bdi>{text(move || title.get())}</bdi>
-                <span class="player-artist">{text(move || artist.get())}</span>
+                <bdi class="player-artist">{text(move || artist.get())}</bdi>
             </p>
             <Seek player=player />
             <Controls player=player many=many />
@@ -87,6 +95,7 @@ fn Open(player: PlayerHandle) -> impl IntoView {
                     waiting.get().then(|| later(|| view! { <p class="hint">"Loading…"</p> }))
                 })}
                 {slot(move || paragraph("notice", notice.get()))}
+                {slot(move || paragraph("notice problem", passed_over.get()))}
                 {slot(move || paragraph("notice problem", problem.get()))}
             </div>
             {slot(move || many.get().then(|| later(move || view! { <Playlist player=player /> })))}

@@ -277,6 +277,8 @@ pub struct PlayerView {
     pub follows: bool,
     /// Why it does not play, in one or two sentences.
     pub problem: Option<String>,
+    /// Which tracks were passed over and why, in a sentence for each reason.
+    pub passed_over: Option<String>,
     /// Why it does not play yet, in one or two sentences.
     pub notice: Option<String>,
 }

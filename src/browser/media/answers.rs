@@ -53,6 +53,8 @@ struct Inner {
     waiting: RefCell<Vec<Question>>,
     requests: RefCell<Vec<Rc<Request>>>,
     hurried: RefCell<Vec<PieceIndex>>,
+    /// Files whose rest will not come.
+    gone: RefCell<Vec<u32>>,
     bytes_per_second: Cell<u64>,
     post: Box<Post>,
 }
@@ -72,6 +74,7 @@ impl Answers {
             waiting: RefCell::default(),
             requests: RefCell::default(),
             hurried: RefCell::default(),
+            gone: RefCell::default(),
             bytes_per_second: Cell::new(0),
             post: Box::new(post),
         });
@@ -120,24 +123,16 @@ impl Answers {
     pub fn stored(&self, piece: PieceIndex) {
         let Some(source) = self.inner.source() else { return };
         source.have.borrow_mut().insert(piece);
-        for request in self.inner.requests.borrow().clone() {
-            self.inner.go_on(&request);
-        }
+        self.inner.all_go_on();
         self.inner.hurry();
     }
 
     /// These files will not come any more.
     pub fn gone(&self, files: &[u32]) {
-        let Some(source) = self.inner.source() else { return };
-        let lost = |request: &Rc<Request>| {
-            files.contains(&(request.file as u32)) && !source.has_all(request.place())
-        };
-        self.inner.requests.borrow_mut().retain(|request| {
-            if lost(request) {
-                request.give_up();
-            }
-            !lost(request)
-        });
+        if *self.inner.gone.borrow() != files {
+            self.inner.gone.replace(files.to_vec());
+            self.inner.all_go_on();
+        }
     }
 
     /// How fast the file that is played is read.
@@ -152,17 +147,6 @@ impl Answers {
 }
 
 impl Source {
-    fn has_all(&self, Place { file, at, end }: Place) -> bool {
-        let have = self.have.borrow();
-        let piece = |at| piece_at(&self.layout, file, at).map(|(piece, _)| piece.0);
-        match (piece(at), piece(end.saturating_sub(1))) {
-            (Some(first), Some(last)) => {
-                (first..=last).all(|piece| have.contains(PieceIndex(piece)))
-            }
-            _ => true,
-        }
-    }
-
     fn parts(&self, file: usize) -> Vec<(u16, u16)> {
         let Some(span) = self.layout.files().get(file).filter(|span| span.bytes > 0) else {
             return Vec::new();
@@ -266,6 +250,14 @@ impl Inner {
         self.requests.borrow_mut().retain(|other| !Rc::ptr_eq(other, request));
     }
 
+    fn all_go_on(self: &Rc<Self>) {
+        // Some end with that.
+        let requests = self.requests.borrow().clone();
+        for request in &requests {
+            self.go_on(request);
+        }
+    }
+
     /// Sends the next part, if the player wants it and it is here.
     fn go_on(self: &Rc<Self>, request: &Rc<Request>) {
         if !request.wants.get() || request.reading.get() {
@@ -280,6 +272,11 @@ impl Inner {
         let Some(source) = self.source() else { return };
         let Some((piece, within)) = piece_at(&source.layout, request.file, at) else { return };
         if !source.have.borrow().contains(piece) {
+            // What is here of a file goes out all the same.
+            if self.gone.borrow().contains(&(request.file as u32)) {
+                request.give_up();
+                self.drop_request(request);
+            }
             return;
         }
         request.reading.set(true);

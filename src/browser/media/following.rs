@@ -26,7 +26,7 @@ impl Player {
 
     /// Opens a file at a place, and plays it.
     pub fn open_at(&self, file: usize, position: Duration) {
-        self.inner.open(file, position.as_secs_f64());
+        self.inner.choose(file, position.as_secs_f64());
     }
 
     /// Whether somebody else decides what is played.

@@ -8,8 +8,10 @@
 pub mod answers;
 pub mod capture;
 mod element;
+mod failing;
 mod following;
 mod keys;
+pub mod loudness;
 mod places;
 pub mod player;
 mod playing;

@@ -19,11 +19,19 @@ pub fn recall(room: &str) -> Option<(usize, f64)> {
 
 /// Keeps it, where the browser lets pages remember.
 pub fn remember(room: &str, file: usize, seconds: f64) {
+    keep(room, Some(format!("{room} {file} {}", (seconds * 10.0) as u32)));
+}
+
+/// Nobody goes on there: what was played came to its end.
+pub fn forget(room: &str) {
+    keep(room, None);
+}
+
+fn keep(room: &str, own: Option<String>) {
     let Ok(storage) = global(&["localStorage"]) else { return };
     let old = Reflect::get(&storage, &KEY.into()).ok().and_then(|text| text.as_string());
     let old = old.unwrap_or_default();
     let others = old.lines().filter(|line| line.split(' ').next() != Some(room));
-    let own = format!("{room} {file} {}", (seconds * 10.0) as u32);
-    let lines: Vec<&str> = std::iter::once(own.as_str()).chain(others).take(MAX_ROOMS).collect();
+    let lines: Vec<&str> = own.as_deref().into_iter().chain(others).take(MAX_ROOMS).collect();
     let _ = Reflect::set(&storage, &KEY.into(), &lines.join("\n").into());
 }

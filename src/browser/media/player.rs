@@ -12,9 +12,13 @@ use super::super::save::ObjectUrl;
 use super::super::timer::Timer;
 use super::answers::Answers;
 use super::element::MediaElement;
+use super::keys::{self, Meaning};
+use super::loudness::Heard;
 use super::session::Session;
-use super::{keys, places, service_worker};
+use super::{places, service_worker};
+use crate::media::album::{Album, Fault};
 use crate::media::kind::{self, Kind};
+use crate::media::sound::Sound;
 use crate::transfer::{PlayerCommand, PlayerView, Track};
 
 /// Said where there is no service worker.
@@ -32,6 +36,8 @@ pub(super) struct Inner {
     pub(super) tracks: RefCell<Arc<Vec<Track>>>,
     /// Who answers what is asked for by address; `None` where the whole files are here from the start.
     pub(super) answers: Option<Rc<Answers>>,
+    /// Which of them does not play, and what comes next.
+    pub(super) album: RefCell<Album>,
     pub(super) view: RefCell<PlayerView>,
     pub(super) element: RefCell<Option<Rc<MediaElement>>>,
     pub(super) place: RefCell<Option<Element>>,
@@ -101,17 +107,20 @@ impl Player {
         let tracks = Arc::new(tracks);
         let asks = answers.is_some();
         let any = !pictures.is_empty() || tracks.iter().any(|track| track.refusal.is_none());
+        let Sound { volume, muted, speed } = Heard::Player.recall();
         let view = PlayerView {
             tracks: tracks.clone(),
             pictures: pictures.len(),
-            volume: 100,
-            speed: 100,
+            volume,
+            muted,
+            speed,
             ..Default::default()
         };
         let inner = Rc::new(Inner {
             room: room.to_owned(),
             tracks: RefCell::new(tracks),
             answers,
+            album: RefCell::default(),
             view: RefCell::new(view),
             element: RefCell::default(),
             place: RefCell::default(),
@@ -130,7 +139,7 @@ impl Player {
             artwork: RefCell::default(),
             pictures,
             follows: Cell::new(false),
-            speed: Cell::new(100),
+            speed: Cell::new(speed),
             on_change: Box::new(on_change),
             on_element: RefCell::default(),
             on_moved: RefCell::default(),
@@ -164,9 +173,13 @@ impl Player {
             listeners.push(Listener::new(&window, "keydown", move |event| {
                 let Some(inner) = this.upgrade().filter(|inner| inner.is_open()) else { return };
                 let view = inner.view.borrow().clone();
-                if let Some(command) = keys::command(&event, &view) {
-                    event.prevent_default();
-                    inner.act(command);
+                match keys::meaning(&event, &view) {
+                    Meaning::Nothing => {}
+                    Meaning::Held => event.prevent_default(),
+                    Meaning::Does(command) => {
+                        event.prevent_default();
+                        inner.act(command);
+                    }
                 }
             }));
         }
@@ -188,7 +201,7 @@ impl Player {
     pub fn play(&self, file: usize) {
         let remembered = places::recall(&self.inner.room).filter(|(last, _)| *last == file);
         let from = remembered.map_or(0.0, |(_, seconds)| seconds);
-        self.inner.open(file, from);
+        self.inner.choose(file, from);
     }
 
     /// Where the element goes.
@@ -220,6 +233,11 @@ impl Player {
         let tracks = Arc::new(tracks);
         self.inner.tracks.replace(tracks.clone());
         self.inner.change(|view| view.tracks = tracks);
+    }
+
+    /// The rest of these files will not come any more.
+    pub fn set_gone(&self, files: &[u32]) {
+        self.inner.album.borrow_mut().set_gone(files);
     }
 
     /// More of the room is here.
@@ -297,6 +315,7 @@ impl Inner {
         if let Some(session) = &*self.session.borrow() {
             session.show(&track.title, "", "", None);
         }
+        self.tell_session();
         self.load();
     }
 
@@ -326,19 +345,15 @@ impl Inner {
     }
 
     /// Gives the element its address, as soon as somebody answers there.
-    pub(super) fn load(&self) {
+    pub(super) fn load(self: &Rc<Self>) {
         let (Some(track), Some(element)) = (self.current(), self.element.borrow().clone()) else {
             return;
         };
         if element.element.has_attribute("src") {
             return;
         }
-        if track.bytes == 0 {
-            self.give_up(format!("{} is empty: there is nothing to play.", track.title));
-            return;
-        }
-        if !track.wanted {
-            self.give_up(format!("{} was left out of this download.", track.title));
+        if let Some(fault) = self.fault_of(&track) {
+            self.fails(fault);
             return;
         }
         let Some(controls) = self.worker.get() else { return };
@@ -351,6 +366,18 @@ impl Inner {
             element.play();
         }
         self.change(|view| view.notice = None);
+    }
+
+    /// What is known against a track before it was tried.
+    fn fault_of(&self, track: &Track) -> Option<Fault> {
+        let came = |files: &WholeFiles| files.places.iter().any(|(file, _)| *file == track.file);
+        let missing = self.whole.borrow().as_ref().is_some_and(|files| !came(files));
+        match track {
+            track if track.bytes == 0 => Some(Fault::Empty),
+            track if !track.wanted => Some(Fault::LeftOut),
+            track if missing || self.album.borrow().is_gone(track.file) => Some(Fault::Gone),
+            _ => None,
+        }
     }
 
     /// Where the content of a file is to be had, if it is yet.

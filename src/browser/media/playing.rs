@@ -1,26 +1,16 @@
-//! What the player does while it plays: the element's news, the person's wishes, and what to do when it breaks.
+//! What the player does while it plays: the element's news and the person's wishes.
 
 use std::rc::Rc;
 
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::spawn_local;
-use web_sys::MediaError;
-
-use super::super::timer::Timer;
 use super::element::MediaElement;
+use super::loudness::Heard;
+use super::places;
 use super::player::Inner;
-use super::{places, tags};
-use crate::media::kind;
-use crate::transfer::{PlayerCommand, Track};
+use crate::media::album::Toward;
+use crate::media::lock_screen::Place;
+use crate::media::sound::Sound;
+use crate::transfer::PlayerCommand;
 
-/// Times that a player asks again after the connection to the service worker broke, before the person has to.
-const MOST_RETRIES: u32 = 8;
-/// Times that it asks again when it looks as if the file itself were at fault: browsers say the same of a file whose answer
-/// broke off before its head was there.
-const MOST_DOUBTS: u32 = 2;
-/// Time before it asks again. A page that is left hears of an error too, before it goes; Firefox has the next page in its
-/// tab wait for what it asked for in its last moment.
-const RETRY_MILLIS: f64 = 300.0;
 /// Seconds that are played before the place is remembered anew.
 const REMEMBER_SECONDS: f64 = 5.0;
 /// A track is begun anew by "previous" after this many seconds; before, it is the track before it.
@@ -52,6 +42,14 @@ fn decides_what_is_played(command: PlayerCommand) -> bool {
     }
 }
 
+/// Events that tell a lock screen nothing: it counts the seconds by itself.
+const SMALL: [&str; 3] = ["timeupdate", "progress", "volumechange"];
+
+/// Whether it is worth keeping between visits.
+fn sets_the_sound(command: PlayerCommand) -> bool {
+    matches!(command, PlayerCommand::Volume(_) | PlayerCommand::Mute | PlayerCommand::Speed(_))
+}
+
 impl Inner {
     pub(super) fn heard(self: &Rc<Self>, event: &'static str) {
         let Some(element) = self.element.borrow().clone() else { return };
@@ -73,12 +71,7 @@ impl Inner {
             }
             "ended" => {
                 self.remembered.set(0.0);
-                if let Some(track) = self.current() {
-                    places::remember(&self.room, track.file, 0.0);
-                }
-                if !self.follows.get() {
-                    self.step(1);
-                }
+                self.track_ended();
                 return;
             }
             "error" => {
@@ -87,6 +80,7 @@ impl Inner {
             }
             "playing" => {
                 self.sounded.set(true);
+                self.album.borrow_mut().sounds();
                 self.change(|view| view.problem = None);
             }
             "pause" => self.remember(),
@@ -107,6 +101,9 @@ impl Inner {
             self.read_tags();
         }
         self.refresh();
+        if !SMALL.contains(&event) {
+            self.tell_session();
+        }
         if MOVES.contains(&event)
             && let Some(tell) = &*self.on_moved.borrow()
         {
@@ -137,6 +134,14 @@ impl Inner {
         });
     }
 
+    /// What the lock screen shows.
+    pub(super) fn tell_session(&self) {
+        let view = self.view.borrow();
+        if let Some(session) = &*self.session.borrow() {
+            session.tell(view.playing, Place::new(view.duration, view.position, view.speed));
+        }
+    }
+
     pub(super) fn remember(&self) {
         let (Some(track), Some(element)) = (self.current(), self.element.borrow().clone()) else {
             return;
@@ -145,81 +150,6 @@ impl Inner {
         if seconds > 0.0 && self.seek_to.get().is_none() && !element.element.ended() {
             self.remembered.set(seconds);
             places::remember(&self.room, track.file, seconds);
-        }
-    }
-
-    /// The element gave up: it asks again if the way to the pieces broke, and else the person is told why.
-    fn failed(self: &Rc<Self>, element: &MediaElement) {
-        let Some(track) = self.current() else { return };
-        let code = element.element.error().map_or(0, |error| error.code());
-        let retries = self.retries.get();
-        let place = self.view.borrow().position;
-        self.seek_to.set((place > 0.0).then_some(place));
-        // What was heard before is no unknown kind of file.
-        let broken = code == MediaError::MEDIA_ERR_NETWORK
-            || (code == MediaError::MEDIA_ERR_SRC_NOT_SUPPORTED && self.sounded.get());
-        if retries < if broken { MOST_RETRIES } else { MOST_DOUBTS } {
-            self.retries.set(retries + 1);
-            self.retried_at.set(place);
-            let this = Rc::downgrade(self);
-            let retry = Timer::new(move || {
-                if let Some(inner) = this.upgrade() {
-                    inner.ask_again();
-                }
-            });
-            retry.set(RETRY_MILLIS);
-            self.retry.replace(Some(retry));
-            return;
-        }
-        let title = &track.title;
-        let is_here = self.answers.as_ref().is_none_or(|answers| answers.is_here());
-        self.give_up(if broken || !is_here && self.worker.get() == Some(true) {
-            format!("The rest of {title} cannot be had now. Press Play to try again.")
-        } else {
-            format!(
-                "This browser cannot play {title}: it is damaged, is not what its name says, or is of a kind that the \
-                 browser does not know. You can still download it."
-            )
-        });
-    }
-
-    fn ask_again(&self) {
-        let Some(element) = self.element.borrow().clone() else { return };
-        if element.element.has_attribute("src") {
-            element.element.set_src(&element.element.src());
-            if self.wants.get() {
-                element.play();
-            }
-        }
-    }
-
-    pub(super) fn give_up(&self, problem: String) {
-        self.wants.set(false);
-        if let Some(element) = &*self.element.borrow() {
-            // Else it would go on as one that plays, and waits.
-            let _ = element.element.pause();
-            let _ = element.element.remove_attribute("src");
-        }
-        self.change(|view| {
-            view.playing = false;
-            view.waiting = false;
-            view.problem = Some(problem);
-        });
-    }
-
-    /// To the next track that can be played, or the one before.
-    pub(super) fn step(self: &Rc<Self>, by: isize) {
-        let tracks = self.tracks.borrow().clone();
-        let Some(current) = self.view.borrow().current else { return };
-        let Some(at) = tracks.iter().position(|track| track.file == current) else { return };
-        let playable = |track: &&Track| track.refusal.is_none() && track.wanted;
-        let next = match by {
-            1 => tracks.iter().skip(at + 1).find(playable),
-            _ => tracks.iter().take(at).rev().find(playable),
-        };
-        match next {
-            Some(track) => self.open(track.file, 0.0),
-            None => self.refresh(),
         }
     }
 
@@ -239,6 +169,7 @@ impl Inner {
                 self.wants.set(false);
                 let _ = media.pause();
             }
+            PlayerCommand::Play if self.begins_anew(&element) => {}
             PlayerCommand::Play => {
                 self.wants.set(true);
                 self.retries.set(0);
@@ -247,11 +178,11 @@ impl Inner {
                     element.play();
                 }
             }
-            PlayerCommand::Next => self.step(1),
+            PlayerCommand::Next => self.turn(Toward::Next),
             PlayerCommand::Previous if media.current_time() > RESTART_SECONDS => {
                 media.set_current_time(0.0);
             }
-            PlayerCommand::Previous => self.step(-1),
+            PlayerCommand::Previous => self.turn(Toward::Previous),
             PlayerCommand::SeekTo(seconds) => self.go_to(&element, seconds),
             PlayerCommand::SeekBy(seconds) => {
                 let place = self.seek_to.get().unwrap_or_else(|| media.current_time());
@@ -283,6 +214,12 @@ impl Inner {
             }
         }
         self.refresh();
+        self.tell_session();
+        if sets_the_sound(command) {
+            let view = self.view.borrow();
+            let sound = Sound { volume: view.volume, muted: view.muted, speed: view.speed };
+            Heard::Player.remember(sound);
+        }
     }
 
     /// Goes to a second of the track, now, or once its length is known or what broke was asked for again.
@@ -294,37 +231,5 @@ impl Inner {
         } else if media.ready_state() == 0 || broke {
             self.seek_to.set(Some(seconds.max(0.0)));
         }
-    }
-
-    /// Once a track plays well: what it says of itself is not worth waiting for.
-    fn read_tags(self: &Rc<Self>) {
-        let Some(track) = self.current() else { return };
-        if self.tagged.replace(Some(track.file)) == Some(track.file) {
-            return;
-        }
-        let Some(media) = kind::of_path(&track.title) else { return };
-        // The page's policy lets it read an address of its own, but not that of a blob.
-        let source: JsValue = match (self.worker.get(), &*self.address.borrow()) {
-            (Some(false), Some((_, blob))) => blob.clone().into(),
-            (Some(true), _) => self.address(&track, true).into(),
-            _ => return,
-        };
-        let this = Rc::downgrade(self);
-        spawn_local(async move {
-            let tags = tags::read(&source, media.mime, track.bytes).await;
-            let inner = this.upgrade().filter(|i| i.view.borrow().current == Some(track.file));
-            let (Some(inner), Some(tags)) = (inner, tags) else { return };
-            let title = if tags.title.is_empty() { &track.title } else { &tags.title };
-            let artwork = tags.picture.as_ref().map(|picture| picture.address());
-            if let Some(session) = &*inner.session.borrow() {
-                session.show(title, &tags.artist, &tags.album, artwork);
-            }
-            inner.change(|view| {
-                view.title = title.clone();
-                view.artist = tags.artist.clone();
-                view.artwork = artwork.map(str::to_owned);
-            });
-            inner.artwork.replace(tags.picture);
-        });
     }
 }

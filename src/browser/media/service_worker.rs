@@ -4,7 +4,9 @@ use js_sys::{Array, Promise};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{RegistrationOptions, ServiceWorkerContainer, ServiceWorkerRegistration};
+use web_sys::{
+    RegistrationOptions, RequestInit, Response, ServiceWorkerContainer, ServiceWorkerRegistration,
+};
 
 use crate::browser::support::global;
 
@@ -45,6 +47,15 @@ pub async fn control() -> bool {
         return false;
     }
     container.controller().is_some() || within(changed, PATIENCE_MILLIS).await.is_some()
+}
+
+/// Whether any page answers at this address.
+pub async fn has(address: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    let init = RequestInit::new();
+    init.set_method("HEAD");
+    let asked = JsFuture::from(window.fetch_with_str_and_init(address, &init)).await;
+    asked.is_ok_and(|answer| answer.unchecked_into::<Response>().ok())
 }
 
 /// What a promise brings, if it does in time.

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::browser::support::global;
+use crate::media::lock_screen::Place;
 use crate::transfer::PlayerCommand;
 
 #[wasm_bindgen]
@@ -19,6 +20,10 @@ extern "C" {
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(method, setter)]
     fn set_metadata(this: &MediaSession, metadata: &JsValue);
+    #[wasm_bindgen(method, setter, js_name = playbackState)]
+    fn set_playback_state(this: &MediaSession, state: &str);
+    #[wasm_bindgen(method, catch, js_name = setPositionState)]
+    fn set_position_state(this: &MediaSession, state: &JsValue) -> Result<(), JsValue>;
 
     type MediaMetadata;
     #[wasm_bindgen(constructor, catch)]
@@ -80,10 +85,6 @@ impl Session {
     /// What is played. `artwork` is the address of a picture.
     pub fn show(&self, title: &str, artist: &str, album: &str, artwork: Option<&str>) {
         let entries = Object::new();
-        let set = |object: &Object, name: &str, value: &JsValue| {
-            // A plain object takes any field.
-            let _ = Reflect::set(object, &name.into(), value);
-        };
         for (name, value) in [("title", title), ("artist", artist), ("album", album)] {
             set(&entries, name, &value.into());
         }
@@ -96,6 +97,22 @@ impl Session {
             self.session.set_metadata(&metadata);
         }
     }
+
+    /// Whether it plays, and where it is, if that is known.
+    pub fn tell(&self, playing: bool, place: Option<Place>) {
+        self.session.set_playback_state(if playing { "playing" } else { "paused" });
+        let state = Object::new();
+        if let Some(place) = place {
+            let Place { duration, position, rate } = place;
+            for (name, value) in
+                [("duration", duration), ("position", position), ("playbackRate", rate)]
+            {
+                set(&state, name, &value.into());
+            }
+        }
+        // Without a duration it is cleared. A browser that lacks it throws.
+        let _ = self.session.set_position_state(&state);
+    }
 }
 
 impl Drop for Session {
@@ -104,5 +121,12 @@ impl Drop for Session {
             let _ = self.session.set_action_handler(action, None);
         }
         self.session.set_metadata(&JsValue::NULL);
+        self.session.set_playback_state("none");
+        let _ = self.session.set_position_state(&Object::new());
     }
+}
+
+fn set(object: &Object, name: &str, value: &JsValue) {
+    // A plain object takes any field.
+    let _ = Reflect::set(object, &name.into(), value);
 }

@@ -4,12 +4,15 @@ use std::rc::Rc;
 
 use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, HtmlElement};
 
 use super::super::save::ObjectUrl;
 use super::super::storage::script_url;
+use super::player::Inner;
 use crate::browser::support::global;
+use crate::foreign_text::cleaned;
+use crate::media::kind;
 
 /// What the script leaves in the page.
 const READER: &str = "transfer4meTags";
@@ -37,9 +40,8 @@ pub async fn read(source: &JsValue, mime: &str, bytes: u64) -> Option<Tags> {
     let reader: Function = reader.dyn_into().ok()?;
     let tags = reader.call3(&JsValue::NULL, source, &mime.into(), &(bytes as f64).into()).ok()?;
     let tags: Array = JsFuture::from(Promise::from(tags)).await.ok()?.dyn_into().ok()?;
-    let text = |index| -> String {
-        tags.get(index).as_string().unwrap_or_default().chars().take(MOST_CHARS).collect()
-    };
+    let text =
+        |index| -> String { cleaned(&tags.get(index).as_string().unwrap_or_default(), MOST_CHARS) };
     let picture = tags.get(3).dyn_into::<Blob>().ok().and_then(|blob| ObjectUrl::new(&blob).ok());
     Some(Tags { title: text(0), artist: text(1), album: text(2), picture: picture.map(Rc::new) })
 }
@@ -59,4 +61,38 @@ async fn load() -> Option<()> {
     });
     document.head()?.append_child(&script).ok()?;
     JsFuture::from(loaded).await.ok().map(drop)
+}
+
+impl Inner {
+    /// Once a track plays well: what it says of itself is not worth waiting for.
+    pub(super) fn read_tags(self: &Rc<Self>) {
+        let Some(track) = self.current() else { return };
+        if self.tagged.replace(Some(track.file)) == Some(track.file) {
+            return;
+        }
+        let Some(media) = kind::of_path(&track.title) else { return };
+        // The page's policy lets it read an address of its own, but not that of a blob.
+        let source: JsValue = match (self.worker.get(), &*self.address.borrow()) {
+            (Some(false), Some((_, blob))) => blob.clone().into(),
+            (Some(true), _) => self.address(&track, true).into(),
+            _ => return,
+        };
+        let this = Rc::downgrade(self);
+        spawn_local(async move {
+            let tags = read(&source, media.mime, track.bytes).await;
+            let inner = this.upgrade().filter(|i| i.view.borrow().current == Some(track.file));
+            let (Some(inner), Some(tags)) = (inner, tags) else { return };
+            let title = if tags.title.is_empty() { &track.title } else { &tags.title };
+            let artwork = tags.picture.as_ref().map(|picture| picture.address());
+            if let Some(session) = &*inner.session.borrow() {
+                session.show(title, &tags.artist, &tags.album, artwork);
+            }
+            inner.change(|view| {
+                view.title = title.clone();
+                view.artist = tags.artist.clone();
+                view.artwork = artwork.map(str::to_owned);
+            });
+            inner.artwork.replace(tags.picture);
+        });
+    }
 }

@@ -220,7 +220,11 @@ impl Inner {
     pub(super) fn follow(&self, failure: Option<Failure>) {
         let media = self.media.borrow();
         let Some(media) = &*media else { return };
-        media.answers.gone(&self.view.borrow().status.gone_files);
+        {
+            let view = self.view.borrow();
+            media.player.set_gone(&view.status.gone_files);
+            media.answers.gone(&view.status.gone_files);
+        }
         if failure.is_some() && !self.complete.get() {
             media.answers.close();
         }

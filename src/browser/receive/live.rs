@@ -11,9 +11,11 @@ use super::sentences::failure_sentence;
 use super::{Inner, Receive};
 use crate::browser::circle_driver::{CircleDriver, Company};
 use crate::browser::error::Error;
+use crate::browser::media::loudness::Heard;
 use crate::browser::swarm_driver::Access;
 use crate::browser::timer::Timer;
 use crate::circle::{CircleStatus, Part};
+use crate::media::sound::Sound;
 use crate::protocol::id::RoomId;
 use crate::protocol::rooms::{LiveState, RoomLinks, RoomSummary};
 use crate::transfer::PlayerCommand;
@@ -70,6 +72,12 @@ impl Receive {
         }
         let Some(access) = inner.access() else { return };
         let started = LiveElement::new().and_then(|element| {
+            let sound = Heard::Live.recall();
+            element.0.set_volume(f64::from(sound.volume) / 100.0);
+            element.0.set_muted(sound.muted);
+            inner.change(|view| {
+                (view.live.volume, view.live.muted) = (sound.volume, sound.muted);
+            });
             if let Some(place) = &*inner.live.place.borrow() {
                 let _ = place.append_child(&element.0);
             }
@@ -157,7 +165,6 @@ impl Inner {
             view.live.circle = None;
             view.live.problem = None;
             view.live.blocked = false;
-            (view.live.volume, view.live.muted) = (100, false);
         });
     }
 
@@ -190,6 +197,7 @@ impl Inner {
             ((element.volume() * 100.0).round() as u8, element.muted())
         });
         if let Some((volume, muted)) = shown {
+            Heard::Live.remember(Sound { volume, muted, ..Sound::default() });
             self.change(|view| (view.live.volume, view.live.muted) = (volume, muted));
         }
     }
