@@ -1,7 +1,7 @@
 /** An album goes on after a track that does not play and says which it was, also when it leads others, and ends well. */
 
 import { randomBytes } from "node:crypto";
-import { open, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test, type Recipient } from "./fixtures/index.ts";
 import { makeMedia, slowReading } from "./fixtures/media.ts";
@@ -112,6 +112,31 @@ test("if none of them plays it stops, names them, and does not go on for ever", 
     return begun;
   });
   expect(loads).toBe(0);
+});
+
+test("whatever is wrong with a file, the next one is reached", async ({ folder, owner, recipient, allowErrors }) => {
+  allowErrors(UNDECODABLE);
+  const paths: string[] = [];
+  const put = async (name: string, content: Buffer | string) => {
+    paths.push(path.join(folder, name));
+    await writeFile(paths.at(-1)!, content);
+  };
+  await put("01 zeros.mp3", Buffer.alloc(100_000));
+  await put("02 words.mp3", "hello ".repeat(10_000));
+  // So many bytes of each, of which the index of the MP4 is not one.
+  for (const [name, bytes] of [["03.mp4", 20_000], ["04.wav", 44], ["05.ogg", 1], ["06.flac", 9000], ["07.webm", 300], ["08.mp3", 60]] as const) {
+    const whole = await makeMedia(folder, `whole${path.extname(name)}`, 6);
+    await put(name, (await readFile(whole.path)).subarray(0, bytes));
+  }
+  await put("09 picture.mp3", await readFile((await makeMedia(folder, "a.jpg", 1)).path));
+  // A tag that claims more than the file has, and nothing behind it.
+  await put("10 tag.mp3", Buffer.concat([Buffer.from("ID3\x03\0\0\0\x7f\x7f\x7f", "latin1"), Buffer.alloc(100)]));
+  paths.push((await makeMedia(folder, "11.mp3", 6)).path);
+  const one = await recipient((await owner(paths)).link);
+  await one.play();
+  await expect(current(one)).toHaveText("11.mp3", { timeout: 60_000 });
+  await expect.poll(() => plays(one)).toBe(true);
+  await expect(one.player.locator(".problem")).toContainText(["01 zeros.mp3, 02 words.mp3, 03.mp4, 04.wav, 05.ogg and 5 more"]);
 });
 
 test("a song that breaks in its middle is left for the next, and a second tab passes over it as well", async ({

@@ -204,3 +204,35 @@ test("the lock screen knows whether it plays and where it is, and nothing once t
   expect(await told()).toEqual({ state: "none", place: {}, refused: [], keys: 0 });
   expect(await one.page.evaluate(() => navigator.mediaSession.metadata)).toBeNull();
 });
+
+test("the lock screen shows what is heard live, without a place, and who plays last has it", async ({
+  folder,
+  owner,
+  recipient,
+}) => {
+  const song = await makeMedia(folder, "song.mp3", 100);
+  const sent = await owner([song.path]);
+  const one = await recipient(sent.link, { initScript: keepPlaces });
+  const told = () =>
+    one.page.evaluate(() => {
+      const { places, refused, keys } = window as unknown as { places: object[]; refused: string[]; keys: Set<string> };
+      const { playbackState: state, metadata } = navigator.mediaSession;
+      return { state, title: metadata?.title, place: places.at(-1) ?? {}, refused, keys: [...keys].sort() };
+    });
+  const live = { title: "song.mp3", place: {}, refused: [], keys: ["pause", "play", "stop"] };
+  await one.play();
+  await expect.poll(async () => (await told()).keys.length).toBe(8);
+  await one.listenLive.click();
+  await expect.poll(async () => (await told()).state).toBe("none");
+  await sent.owner.playLive.getByRole("button", { name: "Play live" }).click();
+  await expect.poll(told).toEqual({ state: "playing", ...live });
+  await sent.owner.playLive.getByRole("button", { name: "Pause" }).click();
+  await expect.poll(told).toEqual({ state: "paused", ...live });
+  // The player that was there before has it back once it plays.
+  await button(one, "Play").click();
+  await expect.poll(async () => (await told()).keys.length).toBe(8);
+  await expect.poll(async () => (await told()).state).toBe("playing");
+  expect((await told()).place).toHaveProperty("duration");
+  await button(one, "Close player").click();
+  expect(await told()).toEqual({ state: "none", title: undefined, place: {}, refused: [], keys: [] });
+});

@@ -17,7 +17,7 @@ pub mod player;
 mod playing;
 mod request;
 mod service_worker;
-mod session;
+pub mod session;
 mod tags;
 pub mod tracks;
 pub mod viewer;

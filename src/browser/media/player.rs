@@ -15,6 +15,7 @@ use super::element::MediaElement;
 use super::keys::{self, Meaning};
 use super::loudness::Heard;
 use super::session::Session;
+use super::tags::Tags;
 use super::{places, service_worker};
 use crate::media::album::{Album, Fault};
 use crate::media::kind::{self, Kind};
@@ -62,8 +63,8 @@ pub(super) struct Inner {
     pub(super) session: RefCell<Option<Session>>,
     /// Whose tags were read last.
     pub(super) tagged: Cell<Option<usize>>,
-    /// The picture of what is played.
-    pub(super) artwork: RefCell<Option<Rc<ObjectUrl>>>,
+    /// And what they are.
+    pub(super) tags: RefCell<Option<Tags>>,
     /// What can be looked at.
     pub(super) pictures: Vec<Track>,
     /// Somebody else decides what is played; the person's own wishes for that are passed over.
@@ -136,7 +137,7 @@ impl Player {
             address: RefCell::default(),
             session: RefCell::default(),
             tagged: Cell::new(None),
-            artwork: RefCell::default(),
+            tags: RefCell::default(),
             pictures,
             follows: Cell::new(false),
             speed: Cell::new(speed),
@@ -202,6 +203,11 @@ impl Player {
         let remembered = places::recall(&self.inner.room).filter(|(last, _)| *last == file);
         let from = remembered.map_or(0.0, |(_, seconds)| seconds);
         self.inner.choose(file, from);
+    }
+
+    /// Something else sounds: the lock screen is not this player's until it plays again.
+    pub fn give_session_back(&self) {
+        self.inner.session.replace(None);
     }
 
     /// Where the element goes.
@@ -277,6 +283,7 @@ impl Inner {
         self.retry.replace(None);
         self.sounded.set(false);
         self.tagged.set(None);
+        self.tags.replace(None);
         self.wants.set(true);
         self.seek_to.set((from > 0.0).then_some(from));
         self.remembered.set(from);
@@ -304,18 +311,7 @@ impl Inner {
             view.problem = None;
             view.notice = None;
         });
-        if self.session.borrow().is_none() {
-            let this = Rc::downgrade(self);
-            self.session.replace(Session::take(move |command| {
-                if let Some(inner) = this.upgrade() {
-                    inner.act(command);
-                }
-            }));
-        }
-        if let Some(session) = &*self.session.borrow() {
-            session.show(&track.title, "", "", None);
-        }
-        self.tell_session();
+        self.take_session();
         self.load();
     }
 

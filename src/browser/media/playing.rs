@@ -7,7 +7,6 @@ use super::loudness::Heard;
 use super::places;
 use super::player::Inner;
 use crate::media::album::Toward;
-use crate::media::lock_screen::Place;
 use crate::media::sound::Sound;
 use crate::transfer::PlayerCommand;
 
@@ -83,6 +82,8 @@ impl Inner {
                 self.album.borrow_mut().sounds();
                 self.change(|view| view.problem = None);
             }
+            // Something else may have had the lock screen meanwhile.
+            "play" if self.session.borrow().is_none() => self.take_session(),
             "pause" => self.remember(),
             "timeupdate" => {
                 let now = element.element.current_time();
@@ -132,14 +133,6 @@ impl Inner {
             view.muted = media.muted();
             view.speed = self.speed.get();
         });
-    }
-
-    /// What the lock screen shows.
-    pub(super) fn tell_session(&self) {
-        let view = self.view.borrow();
-        if let Some(session) = &*self.session.borrow() {
-            session.tell(view.playing, Place::new(view.duration, view.position, view.speed));
-        }
     }
 
     pub(super) fn remember(&self) {

@@ -1,10 +1,13 @@
 //! The lock screen and the media keys (Media Session). Where a browser has none, nothing happens.
 
+use std::rc::Rc;
+
 use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::player::Inner;
 use crate::browser::support::global;
 use crate::media::lock_screen::Place;
 use crate::transfer::PlayerCommand;
@@ -31,7 +34,7 @@ extern "C" {
 }
 
 /// What each key does. Seeks are told apart by their details.
-const ACTIONS: [&str; 8] = [
+pub const ACTIONS: &[&str] = &[
     "play",
     "pause",
     "stop",
@@ -44,19 +47,26 @@ const ACTIONS: [&str; 8] = [
 /// Seconds of a jump whose length the browser leaves to the page.
 const JUMP_SECONDS: f64 = 10.0;
 
+/// Those of what is heard live, which nobody but the sender moves.
+pub const LIVE_ACTIONS: &[&str] = &["play", "pause", "stop"];
+
 /// The page's session; dropping it gives the keys back.
 pub struct Session {
+    actions: &'static [&'static str],
     session: MediaSession,
     _handlers: Vec<Closure<dyn FnMut(JsValue)>>,
 }
 
 impl Session {
-    /// Takes the keys, if there are any.
-    pub fn take(act: impl Fn(PlayerCommand) + Clone + 'static) -> Option<Self> {
+    /// Takes these keys, if there are any.
+    pub fn take(
+        actions: &'static [&'static str],
+        act: impl Fn(PlayerCommand) + Clone + 'static,
+    ) -> Option<Self> {
         let session = global(&["navigator", "mediaSession"]).ok().filter(JsValue::is_object)?;
         let session: MediaSession = session.unchecked_into();
         let mut handlers = Vec::new();
-        for action in ACTIONS {
+        for &action in actions {
             let act = act.clone();
             let handler = Closure::<dyn FnMut(JsValue)>::new(move |details: JsValue| {
                 let number = |name: &str| Reflect::get(&details, &name.into()).ok()?.as_f64();
@@ -79,7 +89,7 @@ impl Session {
             let _ = session.set_action_handler(action, Some(handler.as_ref().unchecked_ref()));
             handlers.push(handler);
         }
-        Some(Self { session, _handlers: handlers })
+        Some(Self { actions, session, _handlers: handlers })
     }
 
     /// What is played. `artwork` is the address of a picture.
@@ -117,12 +127,45 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        for action in ACTIONS {
+        for action in self.actions {
             let _ = self.session.set_action_handler(action, None);
         }
         self.session.set_metadata(&JsValue::NULL);
         self.session.set_playback_state("none");
         let _ = self.session.set_position_state(&Object::new());
+    }
+}
+
+impl Inner {
+    /// The lock screen is this player's from now on, if it was not.
+    pub(super) fn take_session(self: &Rc<Self>) {
+        let Some(track) = self.current() else { return };
+        if self.session.borrow().is_none() {
+            let this = Rc::downgrade(self);
+            self.session.replace(Session::take(ACTIONS, move |command| {
+                if let Some(inner) = this.upgrade() {
+                    inner.act(command);
+                }
+            }));
+        }
+        if let Some(session) = &*self.session.borrow() {
+            match &*self.tags.borrow() {
+                Some(tags) => {
+                    let artwork = tags.picture.as_ref().map(|picture| picture.address());
+                    session.show(tags.title_of(&track), &tags.artist, &tags.album, artwork);
+                }
+                None => session.show(&track.title, "", "", None),
+            }
+        }
+        self.tell_session();
+    }
+
+    /// What the lock screen shows.
+    pub(super) fn tell_session(&self) {
+        let view = self.view.borrow();
+        if let Some(session) = &*self.session.borrow() {
+            session.tell(view.playing, Place::new(view.duration, view.position, view.speed));
+        }
     }
 }
 

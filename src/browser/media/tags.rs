@@ -13,6 +13,7 @@ use super::player::Inner;
 use crate::browser::support::global;
 use crate::foreign_text::cleaned;
 use crate::media::kind;
+use crate::transfer::Track;
 
 /// What the script leaves in the page.
 const READER: &str = "transfer4meTags";
@@ -28,6 +29,13 @@ pub struct Tags {
     pub artist: String,
     pub album: String,
     pub picture: Option<Rc<ObjectUrl>>,
+}
+
+impl Tags {
+    /// What a track is called.
+    pub fn title_of<'a>(&'a self, track: &'a Track) -> &'a str {
+        if self.title.is_empty() { &track.title } else { &self.title }
+    }
 }
 
 /// Reads them at an address or in a blob; `None` if there are none, or the file is not what it claims to be.
@@ -82,17 +90,15 @@ impl Inner {
             let tags = read(&source, media.mime, track.bytes).await;
             let inner = this.upgrade().filter(|i| i.view.borrow().current == Some(track.file));
             let (Some(inner), Some(tags)) = (inner, tags) else { return };
-            let title = if tags.title.is_empty() { &track.title } else { &tags.title };
-            let artwork = tags.picture.as_ref().map(|picture| picture.address());
-            if let Some(session) = &*inner.session.borrow() {
-                session.show(title, &tags.artist, &tags.album, artwork);
-            }
             inner.change(|view| {
-                view.title = title.clone();
+                view.title = tags.title_of(&track).to_owned();
                 view.artist = tags.artist.clone();
-                view.artwork = artwork.map(str::to_owned);
+                view.artwork = tags.picture.as_ref().map(|picture| picture.address().to_owned());
             });
-            inner.artwork.replace(tags.picture);
+            inner.tags.replace(Some(tags));
+            if inner.session.borrow().is_some() {
+                inner.take_session();
+            }
         });
     }
 }

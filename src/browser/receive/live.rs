@@ -12,9 +12,10 @@ use super::{Inner, Receive};
 use crate::browser::circle_driver::{CircleDriver, Company};
 use crate::browser::error::Error;
 use crate::browser::media::loudness::Heard;
+use crate::browser::media::session::{LIVE_ACTIONS, Session};
 use crate::browser::swarm_driver::Access;
 use crate::browser::timer::Timer;
-use crate::circle::{CircleStatus, Part};
+use crate::circle::{CirclePhase, CircleStatus, Part};
 use crate::media::sound::Sound;
 use crate::protocol::id::RoomId;
 use crate::protocol::rooms::{LiveState, RoomLinks, RoomSummary};
@@ -33,6 +34,8 @@ pub struct Live {
     /// Whether the element has the picture as well.
     seen: Cell<bool>,
     asks: RefCell<Option<Timer>>,
+    /// The lock screen, while something is heard.
+    session: RefCell<Option<Session>>,
 }
 
 /// The element that sounds; dropping it silences it.
@@ -69,6 +72,7 @@ impl Receive {
         if let Some(media) = &*inner.media.borrow() {
             // One thing sounds at a time.
             media.player.act(PlayerCommand::Pause);
+            media.player.give_session_back();
         }
         let Some(access) = inner.access() else { return };
         let started = LiveElement::new().and_then(|element| {
@@ -144,6 +148,7 @@ impl Company for Listener {
             if inner.is_seen_live() != inner.live.seen.get() {
                 inner.show_live();
             }
+            inner.tell_lock_screen();
         }
     }
 }
@@ -161,11 +166,40 @@ impl Inner {
         drop(driver);
         self.live.element.replace(None);
         self.live.stream.replace(None);
+        self.live.session.replace(None);
         self.change(|view| {
             view.live.circle = None;
             view.live.problem = None;
             view.live.blocked = false;
         });
+    }
+
+    /// What is heard, without a place in it: nobody but the sender moves it.
+    fn tell_lock_screen(self: &Rc<Self>) {
+        let air = {
+            let view = self.view.borrow();
+            let heard = view.live.circle.as_ref();
+            let heard = heard.filter(|circle| circle.phase == CirclePhase::Hearing);
+            heard.and_then(|circle| circle.on_air.clone())
+        };
+        let Some(air) = air else {
+            self.live.session.replace(None);
+            return;
+        };
+        if self.live.session.borrow().is_none() {
+            let weak = Rc::downgrade(self);
+            self.live.session.replace(Session::take(LIVE_ACTIONS, move |command| {
+                let Some(inner) = weak.upgrade() else { return };
+                match command {
+                    PlayerCommand::Play => inner.hear_live(),
+                    _ => inner.stop_listening_live(),
+                }
+            }));
+        }
+        if let Some(session) = &*self.live.session.borrow() {
+            session.show(&air.title, "", "", None);
+            session.tell(air.playing, None);
+        }
     }
 
     fn is_seen_live(&self) -> bool {

@@ -29,6 +29,10 @@ fn Open(download: Download) -> impl IntoView {
     let command =
         move |command| download.receive.with(|receive: &Receive| receive.command(command));
     let press = move |event: leptos::ev::KeyboardEvent| {
+        // With these it is a command of the browser, such as the page before.
+        if event.ctrl_key() || event.alt_key() || event.meta_key() {
+            return;
+        }
         let wish = match event.key().as_str() {
             "Escape" => PlayerCommand::ClosePicture,
             "ArrowRight" => PlayerCommand::Turn(1),
