@@ -8,7 +8,10 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use precis_profiles::OpaqueString;
+use precis_profiles::precis_core::profile::PrecisFastInvocation as _;
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::api::ApiError;
 use crate::protocol::limits::MAX_PASSWORD_BYTES;
@@ -68,14 +71,16 @@ impl Passwords {
         .await
     }
 
-    /// Whether this is the password of that hash.
+    /// Whether one of these is the password of that hash.
     ///
     /// # Errors
     /// [`ApiError::Busy`] if the queue is full.
-    pub async fn verify(&self, password: String, hash: String) -> Result<bool, ApiError> {
+    pub async fn verify(&self, forms: Vec<String>, hash: String) -> Result<bool, ApiError> {
         self.run(move || {
             let parsed = PasswordHash::new(&hash).map_err(internal)?;
-            Ok(argon2()?.verify_password(password.as_bytes(), &parsed).is_ok())
+            let argon2 = argon2()?;
+            let fits = |form: &String| argon2.verify_password(form.as_bytes(), &parsed).is_ok();
+            Ok(forms.iter().any(fits))
         })
         .await
     }
@@ -108,17 +113,51 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
     ApiError::Internal
 }
 
-/// A password as a person typed it: white space around it is not part of it, everything else is.
+/// A password that a person chose, in the one form that everybody's typing of it leads to: OpaqueString of RFC 8265,
+/// section 4.2. Keyboards and systems write the same letters as different characters. White space around it is not part
+/// of it.
+///
+/// # Errors
+/// It is empty, longer than [`MAX_PASSWORD_BYTES`], or holds what cannot be typed again.
+pub fn chosen(text: &str) -> Result<String, ApiError> {
+    let chosen = opaque(written(text)?).ok_or_else(|| {
+        ApiError::Invalid(
+            "The password holds a character that not everybody can type, such as a tab, an invisible one or a joined \
+             emoji. Leave it out."
+                .into(),
+        )
+    })?;
+    written(&chosen).map(str::to_owned)
+}
+
+/// What a person typed may have been hashed as: in the form of [`chosen`], and as it came, which is how rooms kept it
+/// before. The first is tried first.
 ///
 /// # Errors
 /// It is empty, or longer than [`MAX_PASSWORD_BYTES`].
-pub fn typed(text: &str) -> Result<String, ApiError> {
+pub fn typed(text: &str) -> Result<Vec<String>, ApiError> {
+    let as_it_came = written(text)?;
+    let mut forms = Vec::with_capacity(2);
+    forms.extend(opaque(as_it_came).map(|text| text.trim().to_owned()));
+    if forms.iter().all(|form| form != as_it_came) {
+        forms.push(as_it_came.to_owned());
+    }
+    Ok(forms)
+}
+
+/// Composed before it is looked at: the profile refuses the parts of Korean syllables, which it would have composed.
+fn opaque(text: &str) -> Option<String> {
+    let composed: String = text.nfc().collect();
+    OpaqueString::enforce(composed).ok().map(Into::into)
+}
+
+fn written(text: &str) -> Result<&str, ApiError> {
     match text.trim() {
         "" => Err(ApiError::Invalid("Type the password first.".into())),
         text if text.len() > MAX_PASSWORD_BYTES => Err(ApiError::Invalid(format!(
             "A password has at most {MAX_PASSWORD_BYTES} bytes; this one is longer."
         ))),
-        text => Ok(text.into()),
+        text => Ok(text),
     }
 }
 
@@ -164,10 +203,58 @@ mod tests {
 
     #[test]
     fn only_white_space_around_a_password_is_dropped() {
-        assert_eq!(typed("  a B  c\n"), Ok("a B  c".into()));
-        assert!(typed(" \t ").is_err());
-        assert!(typed(&"x".repeat(MAX_PASSWORD_BYTES)).is_ok());
-        assert!(typed(&"x".repeat(MAX_PASSWORD_BYTES + 1)).is_err());
+        assert_eq!(typed("  a B  c\n"), Ok(vec!["a B  c".into()]));
+        assert_eq!(chosen("  a B  c\n"), Ok("a B  c".into()));
+        for text in [" \t ", "\u{a0}", &"x".repeat(MAX_PASSWORD_BYTES + 1)] {
+            assert!(typed(text).is_err() && chosen(text).is_err(), "{text:?}");
+        }
+        let longest = "x".repeat(MAX_PASSWORD_BYTES);
+        assert!(typed(&longest).is_ok() && chosen(&longest).is_ok());
+        // One character before, three after: U+0344 is written as two.
+        assert!(chosen(&"\u{344}".repeat(MAX_PASSWORD_BYTES / 2)).is_err());
+    }
+
+    #[test]
+    fn however_the_same_letters_are_written_they_are_one_password() {
+        for (one, other) in [
+            ("Zo\u{eb}", "Zoe\u{308}"),
+            ("\u{1e69}", "s\u{323}\u{307}"),
+            ("\u{1e69}", "s\u{307}\u{323}"),
+            ("\u{ac00}", "\u{1100}\u{1161}"),
+            ("\u{c5}", "\u{212b}"),
+            ("a b", "a\u{a0}b"),
+            ("a b", "a\u{3000}b"),
+            ("が", "か\u{3099}"),
+        ] {
+            let form = chosen(one).unwrap();
+            assert_eq!(chosen(other), Ok(form.clone()), "{one:?}");
+            for text in [one, other] {
+                assert_eq!(typed(text).unwrap()[0], form, "{text:?}");
+            }
+        }
+        // What is another letter stays one: full width, other cases, look-alikes.
+        for (one, other) in [("1", "１"), ("a", "A"), ("a", "а"), ("ﬁ", "fi")] {
+            assert_ne!(chosen(one), chosen(other));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_typed_again_is_refused_when_chosen_and_tried_when_typed() {
+        for text in ["a\tb", "a\u{200b}b", "a\u{0}b", "a\u{202e}b", "\u{10ffff}"] {
+            let Err(ApiError::Invalid(sentence)) = chosen(text) else { panic!("{text:?}") };
+            assert!(sentence.ends_with('.'), "{sentence}");
+            // A room that was made before may have it.
+            assert_eq!(typed(text), Ok(vec![text.to_owned()]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_as_it_came_still_opens() {
+        let passwords = Passwords::default();
+        let old = passwords.hash("Zoe\u{308}".into()).await.unwrap();
+        let verified = |text: &str| passwords.verify(typed(text).unwrap(), old.clone());
+        assert_eq!(verified("Zoe\u{308}").await, Ok(true));
+        assert_eq!(verified("Zoe").await, Ok(false));
     }
 
     #[tokio::test]
@@ -175,8 +262,8 @@ mod tests {
         let passwords = Passwords::default();
         let hash = passwords.hash("kabo".into()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_eq!(passwords.verify("kabo".into(), hash.clone()).await, Ok(true));
-        assert_eq!(passwords.verify("Kabo".into(), hash).await, Ok(false));
+        assert_eq!(passwords.verify(vec!["kabo".into()], hash.clone()).await, Ok(true));
+        assert_eq!(passwords.verify(vec!["Kabo".into(), "KABO".into()], hash).await, Ok(false));
     }
 
     #[tokio::test]

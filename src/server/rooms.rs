@@ -102,7 +102,7 @@ impl Rooms {
         let password = match request.password {
             PasswordRequest::None => None,
             PasswordRequest::Generate => Some(passwords::generate()?),
-            PasswordRequest::Text(text) => Some(passwords::typed(&text)?),
+            PasswordRequest::Text(text) => Some(passwords::chosen(&text)?),
         };
         let password_hash = match &password {
             Some(password) => Some(self.passwords.hash(password.clone()).await?),
@@ -186,9 +186,9 @@ impl Rooms {
     /// [`RoomError::WrongPassword`], [`RoomError::Busy`], and as [`Self::read`].
     pub async fn unlock(&self, room_id: RoomId, password: &str) -> Result<String, RoomError> {
         let room = self.open_room(&room_id).await?;
-        let password = passwords::typed(password)?;
+        let forms = passwords::typed(password)?;
         if let Some(hash) = room.password_hash
-            && !self.passwords.verify(password, hash).await?
+            && !self.passwords.verify(forms, hash).await?
         {
             return Err(RoomError::WrongPassword);
         }

@@ -52,6 +52,19 @@ async fn a_password_is_needed_for_everything_but_the_summary() {
 }
 
 #[tokio::test]
+async fn a_password_is_the_same_however_a_keyboard_writes_it() {
+    let server = start().await;
+    for (made_with, shown) in [("Zo\u{eb}", "Zoe\u{308}"), ("Zoe\u{308}", "Zo\u{eb}")] {
+        let room = server.room_with(json!({"password": {"kind": "text", "text": made_with}})).await;
+        // By every door.
+        assert!(server.unlock(&room, shown).await.1.is_some(), "{made_with:?}");
+        let links = &room.created.links;
+        let right = server.post(&links.password, &json!({"password": shown})).await;
+        assert_eq!(right.status(), StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
 async fn a_ticket_opens_no_other_room() {
     let server = start().await;
     let (room, other) = (protected_room(&server).await, protected_room(&server).await);
