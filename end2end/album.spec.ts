@@ -84,7 +84,7 @@ test("the first and the last may be the damaged ones, and two in a row", async (
   await expect(current(one)).toHaveText("3.mp3");
   await expect(one.player.locator(".problem")).toContainText(["This browser cannot play 1.mp3 and 2.mp4"]);
   await expect.poll(() => plays(one)).toBe(true);
-  await expect(one.player.locator(".problem")).toContainText(["This browser cannot play 4.mp3"]);
+  await expect(one.player.locator(".problem")).toContainText(["This browser cannot play 1.mp3, 2.mp4 and 4.mp3"]);
   await expect(playButton(one)).toBeVisible();
   // Not the damaged one again.
   await playButton(one).click();
@@ -136,7 +136,7 @@ test("whatever is wrong with a file, the next one is reached", async ({ folder, 
   await one.play();
   await expect(current(one)).toHaveText("11.mp3", { timeout: 60_000 });
   await expect.poll(() => plays(one)).toBe(true);
-  await expect(one.player.locator(".problem")).toContainText(["01 zeros.mp3, 02 words.mp3, 03.mp4, 04.wav, 05.ogg and 5 more"]);
+  await expect(one.player.locator(".problem")).toContainText([/01 zeros.mp3, 02 words.mp3, 03.mp4, 04.wav, 05.ogg and \d more/]);
 });
 
 test("a song that breaks in its middle is left for the next, and a second tab passes over it as well", async ({
@@ -211,7 +211,7 @@ test("whoever leads goes on, and those who hear it do as well", async ({ folder,
   await expect(listener.live).toContainText("Live: 4.mp3");
   await expect(sent.owner.playLive.locator(".problem")).toContainText(["2.mp3"]);
   await expect(listener.live).toContainText("Live: 6.mp3");
-  await expect(sent.owner.playLive.locator(".problem")).toContainText(["5.mp3"]);
+  await expect(sent.owner.playLive.locator(".problem")).toContainText(["5.mp3 cannot be had any more"]);
   const hears = (video: HTMLVideoElement) => !video.paused && video.currentTime > 0;
   await expect.poll(() => listener.page.locator("video").evaluate(hears)).toBe(true);
 });

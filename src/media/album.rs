@@ -55,7 +55,7 @@ pub enum Toward {
 pub struct Album {
     faults: LiteMap<usize, Fault>,
     gone: Vec<u32>,
-    /// Passed over since somebody chose, or since the last track that came to its end.
+    /// Passed over since somebody chose: whoever only listens may look much later.
     passed: Vec<(usize, Fault)>,
     toward: Toward,
     is_over: bool,
@@ -88,7 +88,7 @@ impl Album {
 
     /// A track came to its end. `None` if the album did as well.
     pub fn ended(&mut self, entries: &[Entry], file: usize) -> Option<usize> {
-        self.begin(Toward::Next);
+        self.toward = Toward::Next;
         let next = self.find(entries, file);
         self.is_over = next.is_none();
         next
@@ -256,11 +256,15 @@ mod tests {
         assert!(words.contains("cannot play 1.mp3: it is damaged"), "{words}");
         assert!(words.contains("2.mp3 is empty"), "{words}");
         assert_eq!(album.ended(&all, 3), None);
-        assert_eq!(album.words(name).unwrap(), "4.mp3 is empty: there is nothing to play.");
+        let words = album.words(name).unwrap();
+        assert!(words.contains("cannot play 1.mp3: it is damaged"), "{words}");
+        assert!(words.contains("2.mp3 and 4.mp3 are empty"), "{words}");
         assert_eq!(album.begin_anew(&all), Some(0));
         // It is not tried each time anew, and is still named.
         assert_eq!(album.turn(&all, 0, Toward::Next), Some(3));
         assert!(album.words(name).unwrap().contains("1.mp3"));
+        assert_eq!(album.turn(&all, 3, Toward::Next), None);
+        assert_eq!(album.words(name).unwrap(), "4.mp3 is empty: there is nothing to play.");
     }
 
     #[test]
