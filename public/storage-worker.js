@@ -11,3 +11,8 @@ addEventListener("message", async ({ data }) => {
     reportError(error);
   }
 }, { once: true });
+// What is thrown past the worker's own code would not be told to the page either.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  reportError(event.reason);
+});

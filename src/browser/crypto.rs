@@ -37,9 +37,17 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 /// SHA-256 of a JavaScript buffer, without bringing it into this module's memory.
 pub async fn sha256_of(data: &Object) -> Result<[u8; 32], Error> {
-    let digest =
-        JsFuture::from(subtle()?.digest_with_str_and_buffer_source("SHA-256", data)?).await?;
-    bytes_of(&digest).try_into().map_err(|_| Error::NotAuthentic)
+    sha256_from(begin_sha256(data)?).await
+}
+
+/// The same, begun at once and to be waited for by [`sha256_from`].
+pub fn begin_sha256(data: &Object) -> Result<JsFuture, Error> {
+    Ok(subtle()?.digest_with_str_and_buffer_source("SHA-256", data)?.into())
+}
+
+/// What [`begin_sha256`] comes to.
+pub async fn sha256_from(hashing: JsFuture) -> Result<[u8; 32], Error> {
+    bytes_of(&hashing.await?).try_into().map_err(|_| Error::NotAuthentic)
 }
 
 /// SHA-256 of a few bytes.

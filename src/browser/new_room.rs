@@ -84,7 +84,6 @@ impl NewRoom {
             password: created.password,
             expires_at: created.expires_at,
         };
-        record.keep();
         Ok(Self { record, secrets, files })
     }
 }

@@ -11,9 +11,10 @@ use js_sys::{Array, Float64Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Event, File, FileSystemFileHandle, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode,
+    Event, File, FileSystemFileHandle, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction,
+    IdbTransactionMode,
 };
 
 use super::crypto::{OwnerKeys, object};
@@ -54,8 +55,8 @@ pub struct OwnerRecord {
 }
 
 impl OwnerRecord {
-    /// Keeps it, if this browser can, and makes this tab the one that serves the room.
-    pub fn keep(&self) {
+    /// Keeps it, and makes this tab the one that serves the room. Tells whether it is kept: else a reload ends the share.
+    pub fn keep(&self) -> impl Future<Output = bool> + use<> {
         let room = self.link.room_id.to_text();
         let record = object(&[
             ("room", (&room).into()),
@@ -67,16 +68,20 @@ impl OwnerRecord {
             ("expires_at", (self.expires_at as f64).into()),
         ]);
         let handles = self.handles.clone();
-        spawn_local(async move {
+        async move {
             claim(&room).await;
-            // Refused where keys cannot be stored: then a reload ends the share.
-            let Ok(record) = record else { return };
-            if put(&room, &record).await.is_ok() && handles.length() > 0 {
+            // Refused where keys cannot be stored, and where the disk is full.
+            let Ok(record) = record else { return false };
+            if put(&room, &record).await.is_err() {
+                return false;
+            }
+            if handles.length() > 0 {
                 // A second time, because handles may be refused where the rest is not.
                 let _ = Reflect::set(&record, &"handles".into(), &handles);
                 let _ = put(&room, &record).await;
             }
-        });
+            true
+        }
     }
 
     /// The record of this link's room, unless another tab serves it.
@@ -116,7 +121,20 @@ pub async fn is_kept(room_id: &RoomId) -> bool {
 }
 
 async fn put(room: &str, record: &Object) -> Result<(), Error> {
-    answer(&store().await?.put_with_key(record, &room.into())?).await.map(drop)
+    let store = store().await?;
+    let kept = committed(&store.transaction());
+    answer(&store.put_with_key(record, &room.into())?).await?;
+    Ok(kept.await.map(drop)?)
+}
+
+/// Waits until what was asked in a transaction is kept. One that runs out of space is taken back as a whole, though each
+/// request in it succeeded.
+fn committed(transaction: &IdbTransaction) -> JsFuture {
+    let done = Promise::new(&mut |resolve, reject| {
+        transaction.set_oncomplete(Some(&resolve));
+        transaction.set_onabort(Some(&reject));
+    });
+    done.into()
 }
 
 /// The file behind a kept handle, if the person lets this page read it again.

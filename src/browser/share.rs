@@ -51,6 +51,13 @@ impl Share {
     pub fn begin(room: NewRoom, on_change: impl Fn(ShareView) + 'static) -> Self {
         let inner = Inner::new(on_change);
         inner.enter(&room.record);
+        let (kept, weak) = (room.record.keep(), Rc::downgrade(&inner));
+        spawn_local(async move {
+            let kept = kept.await;
+            if let Some(inner) = weak.upgrade().filter(|_| !kept) {
+                inner.change(|view| view.unkept = true);
+            }
+        });
         inner.show(inner.serve(room.record, room.secrets, room.files));
         Self(inner)
     }

@@ -184,7 +184,7 @@ pub enum Input {
         /// Pieces of the record.
         record_count: u32,
     },
-    /// A piece cannot be read, because its file changed or vanished.
+    /// A piece cannot be read: an owner's file changed or vanished, or a recipient's store lost what was in it.
     PieceUnreadable {
         /// Which.
         piece: PieceIndex,

@@ -12,6 +12,9 @@ use crate::random::Random;
 
 /// Bytes of pieces that are begun and not verified, at most: they are held in memory. Twice that for a player.
 const MAX_OPEN_BYTES: u64 = 64 << 20;
+/// Times that a piece may be lost from the store. Once may be an accident; a store that is broken would have it fetched
+/// for ever.
+const MAX_LOSSES: usize = 1;
 
 /// What a block is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,17 @@ pub enum Kept {
     Whole,
 }
 
+/// What it means that a piece is not in the store any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing: it was not wanted.
+    Unwanted,
+    /// It is missing again.
+    Missing,
+    /// It was fetched anew after the last time: the store does not keep what it is given.
+    Again,
+}
+
 /// What a recipient still needs.
 #[derive(Clone, Debug)]
 pub struct Download {
@@ -33,6 +47,8 @@ pub struct Download {
     open_bytes: u64,
     /// What a player needs next, soonest first.
     urgent: Vec<PieceIndex>,
+    /// Pieces that were here before, each as often as it was lost.
+    lost: Vec<PieceIndex>,
     records: Bitfield,
     /// Pieces whose parts of several providers did not fit together.
     disputed: Vec<PieceIndex>,
@@ -67,6 +83,7 @@ impl Download {
             begun: LiteMap::new(),
             open_bytes: 0,
             urgent: Vec::new(),
+            lost: Vec::new(),
             records: Bitfield::none(layout.piece_count()),
             disputed: Vec::new(),
             wanted_files: wanted_files.iter().filter(|wanted| **wanted).count(),
@@ -139,7 +156,7 @@ impl Download {
     }
 
     /// The next range to ask `peer` for, which holds `remote`, of `most` bytes at most; `None` if there is none, or if
-    /// enough is begun. What is urgent comes first, and may be had from whoever `holds_all` though it does not say so.
+    /// enough is begun. What is urgent or was lost comes first, and may be had from whoever `holds_all` though it does not say so.
     pub fn next_request(
         &mut self,
         layout: &Layout,
@@ -173,13 +190,16 @@ impl Download {
         (remote, holds_all): (&Bitfield, bool),
         most: u32,
     ) -> Option<BlockRange> {
-        let urgent = self.urgent.iter().filter(|piece| holds_all || remote.contains(**piece));
-        for piece in urgent.copied() {
+        // What was lost an owner that grants takes for had, and does not show again.
+        let urgent = self.urgent.iter().map(|piece| (*piece, 2 * MAX_OPEN_BYTES));
+        let lost = self.lost.iter().map(|piece| (*piece, MAX_OPEN_BYTES));
+        let holds = |piece| holds_all || remote.contains(piece);
+        for (piece, most_open) in urgent.chain(lost).filter(|(piece, _)| holds(*piece)) {
             if let Some(assembly) = self.begun.get_mut(&piece) {
                 if assembly.has_work_for(peer) {
                     return assembly.next_request(most);
                 }
-            } else if self.open_bytes < 2 * MAX_OPEN_BYTES && self.picker.take(piece) {
+            } else if self.open_bytes < most_open && self.picker.take(piece) {
                 return self.begin(layout, peer, piece, most);
             }
         }
@@ -345,14 +365,18 @@ impl Download {
         }
     }
 
-    /// A piece that was here cannot be read any more: it is missing again.
-    pub fn lost(&mut self, layout: &Layout, piece: PieceIndex) {
+    /// A piece that was here cannot be read any more.
+    pub fn lost(&mut self, layout: &Layout, piece: PieceIndex) -> Loss {
         let gone = |(file, _): (usize, u64)| self.gone_files.contains(&(file as u32));
-        if self.wanted.contains(piece) && !layout.locate(piece).is_some_and(gone) {
-            self.picker.put_back(piece);
-            self.remaining += 1;
-            self.have_bytes -= u64::from(layout.length_of(piece));
+        if !self.wanted.contains(piece) || layout.locate(piece).is_some_and(gone) {
+            return Loss::Unwanted;
         }
+        let losses = self.lost.iter().filter(|lost| **lost == piece).count();
+        self.lost.push(piece);
+        self.picker.put_back(piece);
+        self.remaining += 1;
+        self.have_bytes -= u64::from(layout.length_of(piece));
+        if losses < MAX_LOSSES { Loss::Missing } else { Loss::Again }
     }
 
     /// A file will not come. What is verified of it stays stored and does not count.

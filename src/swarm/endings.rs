@@ -44,4 +44,6 @@ pub enum Failure {
     AllGone,
     /// The disk is full or the browser refuses to store more.
     Storage,
+    /// The store does not give back what was written to it.
+    Damaged,
 }

@@ -14,6 +14,7 @@
 //! | `links` | connections: offers, answers, time limits, loss |
 //! | `lanes`, `lane`, `steering` | more connections of one link, and how many |
 //! | `leech`, `endgame` | fetching: requests, verification, completion; what is late |
+//! | `lost` | what was here and cannot be read back |
 //! | `playback` | what a player needs next |
 //! | `provider` | serving: whom, requests of others, files that vanish |
 //! | `download`, `assembly`, `piece_picker`, `availability`, `request_pipeline` | the state of fetching |
@@ -35,6 +36,7 @@ mod lane;
 mod lanes;
 mod leech;
 mod links;
+mod lost;
 mod membership;
 pub mod negotiation;
 mod pacing;

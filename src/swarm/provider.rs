@@ -161,16 +161,14 @@ impl Swarm {
     /// recipient's store only the piece is lost; whoever waits for it asks elsewhere when the link ends.
     pub(super) fn piece_unreadable(&mut self, now: Timestamp, piece: PieceIndex) {
         self.upload.load_failed(&self.layout, piece);
-        if let Some(download) = &mut self.download {
-            if self.have.remove(piece) && !self.complete {
-                download.lost(&self.layout, piece);
-            }
+        if self.download.is_some() {
             let asked = |remote: &RemotePeer| remote.queue.iter().any(|r| r.piece == piece);
             let waiting: Vec<PeerId> =
                 self.peers.iter().filter(|(_, r)| asked(r)).map(|(peer, _)| *peer).collect();
             for peer in waiting {
                 self.drop_link(now, peer, Reason::Lost);
             }
+            self.piece_lost(now, piece);
             return;
         }
         let Some((file, _)) = self.layout.locate(piece) else { return };

@@ -47,6 +47,8 @@ pub struct ShareView {
     pub broadcast: Option<BroadcastView>,
     /// How it goes.
     pub status: SharingStatus,
+    /// The browser did not keep what makes the room this page's own: a reload ends the share.
+    pub unkept: bool,
     /// The room is over, and this is why, in one sentence. The link no longer works.
     pub ended: Option<String>,
     /// Something went wrong, in one or two sentences. Without a link: nothing was shared.
@@ -112,9 +114,9 @@ pub struct ReceiveView {
     pub status: DownloadStatus,
     /// Where it was saved.
     pub saved: Option<Saved>,
-    /// While the files are written to the chosen folder or packed, per cent.
+    /// While the files are written to the chosen folder, per cent.
     pub saving: Option<u8>,
-    /// While what an earlier visit left is compared with the owner's signatures, per cent.
+    /// While what an earlier visit left, or all before it is saved, is compared with the owner's signatures, per cent.
     pub checking: Option<u8>,
     /// Whether this page serves others, now or once it has something. The machine's own word is in `status`.
     pub helps: bool,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use transfer4me::protocol::piece::PieceIndex;
+use transfer4me::protocol::rooms::Topology;
 use transfer4me::protocol::signalling::CloseReason;
 use transfer4me::room;
 use transfer4me::swarm::status::Phase;
@@ -282,6 +284,39 @@ fn a_full_disk_ends_it_and_frees_the_owner() {
 fn a_page_that_is_loaded_again_begins_again() {
     let mut world = midway(1);
     world.reload(1);
+    world.run_to_end();
+    world.assert_everyone_complete();
+}
+
+/// Some of what a browser stored cannot be read back, and what it saved has to be saved again.
+fn lose(world: &mut World, browser: usize, pieces: &[u32]) {
+    world.browsers[browser].saved = 0;
+    for piece in pieces.iter().copied().map(PieceIndex) {
+        world.browsers[browser].stored.remove(&piece).expect("it was here");
+        world.input(browser, Input::PieceUnreadable { piece });
+    }
+}
+
+#[test]
+fn what_a_store_loses_after_everything_was_complete_comes_again() {
+    for topology in [Topology::Direct, Topology::Swarm, Topology::Chain, Topology::Tree] {
+        let mut world = World::with_topology(Content::new(&[2 * MIB, 0, MIB]), topology);
+        let one = world.recipient_of_all();
+        world.recipient_of_all();
+        world.run_to_end();
+        let before = sent(&world);
+        lose(&mut world, one, &[0, 3, 9]);
+        world.run_to_end();
+        world.assert_everyone_complete();
+        assert!(sent(&world) <= before + MIB, "nothing else was sent again");
+    }
+}
+
+#[test]
+fn what_a_store_loses_on_the_way_comes_again() {
+    let mut world = midway(3);
+    let stored = world.browsers[1].stored.keys().map(|piece| piece.0).collect::<Vec<_>>();
+    lose(&mut world, 1, &stored);
     world.run_to_end();
     world.assert_everyone_complete();
 }

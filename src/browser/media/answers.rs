@@ -127,6 +127,13 @@ impl Answers {
         self.inner.hurry();
     }
 
+    /// A piece that was stored is not there any more.
+    pub fn lost(&self, piece: PieceIndex) {
+        if let Some(source) = self.inner.source() {
+            source.have.borrow_mut().remove(piece);
+        }
+    }
+
     /// These files will not come any more.
     pub fn gone(&self, files: &[u32]) {
         if *self.inner.gone.borrow() != files {

@@ -11,6 +11,7 @@ use crate::archive::safe_path::safe_paths;
 use crate::browser::error::Error;
 use crate::browser::piece_store::Shelf;
 use crate::browser::save::{FinishedFile, Parcel, write_into};
+use crate::browser::storage::Pieces;
 use crate::protocol::piece::Layout;
 use crate::store_state::StoreState;
 use crate::transfer::Saved;
@@ -19,14 +20,23 @@ fn kept<'a>(shelf: &'a Shelf, gone: &'a [u32]) -> impl Iterator<Item = (usize, u
     shelf.files().filter(|(file, _)| !gone.contains(&(*file as u32)))
 }
 
-/// The parts of the store whose checksums an archive needs.
-pub fn spans(layout: &Layout, shelf: &Shelf, gone: &[u32]) -> Vec<(u64, u64)> {
-    if kept(shelf, gone).count() < 2 {
-        return Vec::new();
+/// All that is saved, to be compared before; of several files an archive needs the checksums as well.
+pub fn pieces(layout: &Layout, plan: &Plan, gone: &[u32]) -> Pieces {
+    let mut pieces = Pieces::default();
+    let archived = kept(&plan.shelf, gone).count() > 1;
+    for (file, _) in kept(&plan.shelf, gone) {
+        let Some(span) = layout.files().get(file) else { continue };
+        if archived {
+            pieces.sum(span.pieces);
+        }
+        for piece in span.indices() {
+            if let Some(place) = plan.shelf.place(layout, piece) {
+                // Without a record nothing matches, and the piece is fetched anew.
+                pieces.push(place, &plan.records.hash_of(piece).unwrap_or_default());
+            }
+        }
     }
-    kept(shelf, gone)
-        .filter_map(|(file, offset)| Some((offset, layout.files().get(file)?.bytes)))
-        .collect()
+    pieces
 }
 
 /// The files that came, under names that are safe on any system.
@@ -57,7 +67,7 @@ fn archive_name(files: &[FinishedFile]) -> String {
 }
 
 impl Inner {
-    /// All is stored: saves it by itself, unless an earlier visit did.
+    /// All is stored and was compared: saves it by itself, unless an earlier visit did.
     pub(super) async fn finished(
         self: Rc<Self>,
         room: Rc<OpenedRoom>,
@@ -65,6 +75,12 @@ impl Inner {
         sums: Vec<u32>,
     ) {
         let Some(plan) = self.plan.borrow().clone() else { return };
+        if !self.complete.get() {
+            // Something of it was lost in the meantime, and this comes again.
+            return;
+        }
+        self.verified.set(true);
+        self.change(|view| view.checking = None);
         let generation = self.generation.get();
         let saved = self.save(&room, &plan, &content, &sums).await;
         if self.generation.get() != generation {
@@ -102,6 +118,11 @@ impl Inner {
         }
         if plan.state.saved {
             return Ok(Saved::Earlier);
+        }
+        // Something was lost after this visit had saved it.
+        let saved = self.view.borrow().saved.clone();
+        if let Some(saved) = saved.filter(|saved| *saved != Saved::Kept) {
+            return Ok(saved);
         }
         if self.listens.get() {
             return Ok(Saved::Kept);

@@ -174,10 +174,9 @@ impl Inner {
     /// What was fetched to be played is to be saved after all. Tells whether that was so.
     pub(super) fn keep_after_all(self: &Rc<Self>) -> bool {
         let plan = self.plan.borrow().clone();
-        let Some(plan) = plan.filter(|_| self.listens.get() && self.driver.borrow().is_some())
-        else {
-            return false;
-        };
+        let failed = self.view.borrow().status.phase == Phase::Failed;
+        let runs = self.driver.borrow().is_some() && !failed;
+        let Some(plan) = plan.filter(|_| self.listens.get() && runs) else { return false };
         self.listens.set(false);
         self.change(|view| view.listening = false);
         let save = |parcel: &Parcel| parcel.save().map(|()| parcel.name().to_owned());
@@ -225,7 +224,9 @@ impl Inner {
             media.player.set_gone(&view.status.gone_files);
             media.answers.gone(&view.status.gone_files);
         }
-        if failure.is_some() && !self.complete.get() {
+        // Who waits for a piece that cannot be had any more is told.
+        let unread = matches!(failure, Some(Failure::Storage | Failure::Damaged));
+        if unread || failure.is_some() && !self.complete.get() {
             media.answers.close();
         }
         media.player.refresh();

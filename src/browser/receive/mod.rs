@@ -24,6 +24,7 @@ use super::save::{Parcel, can_choose_folder, choose_folder};
 use super::storage::{Storage, StorageEvent, is_stored};
 use super::swarm_driver::SwarmDriver;
 use crate::media::kind::Kind;
+use crate::protocol::piece::PieceIndex;
 use crate::swarm::Input;
 use crate::swarm::status::{Caps, Phase};
 use crate::transfer::{FileRow, PlayerCommand, PlayerView, ReceiveView};
@@ -50,6 +51,8 @@ struct Inner {
     resumes: Cell<bool>,
     /// All that is wanted is stored, and may be on its way to the person's disk.
     complete: Cell<bool>,
+    /// And it was compared with the owner's word once more, as it is on the disk. Before that it is not called complete.
+    verified: Cell<bool>,
     /// The person pressed Pause, perhaps before there was anything that could pause.
     paused: Cell<bool>,
     parcel: RefCell<Option<Parcel>>,
@@ -93,6 +96,7 @@ impl Receive {
             generation: Cell::new(0),
             resumes: Cell::new(false),
             complete: Cell::new(false),
+            verified: Cell::new(false),
             paused: Cell::new(false),
             parcel: RefCell::default(),
             folder: RefCell::default(),
@@ -209,11 +213,14 @@ fn wanted_bytes(files: &[FileRow]) -> u64 {
 
 impl Inner {
     fn change(&self, change: impl FnOnce(&mut ReceiveView)) {
-        let view = {
+        let mut view = {
             let mut view = self.view.borrow_mut();
             change(&mut view);
             view.clone()
         };
+        if matches!(view.status.phase, Phase::Complete | Phase::Seeding) && !self.verified.get() {
+            view.status.phase = Phase::Downloading;
+        }
         (self.on_change)(view);
     }
 
@@ -240,6 +247,7 @@ impl Inner {
     fn close(&self) {
         self.generation.set(self.generation.get() + 1);
         self.complete.set(false);
+        self.verified.set(false);
         self.paused.set(false);
         self.parcel.replace(None);
         self.plan.replace(None);
@@ -299,7 +307,12 @@ impl Inner {
             }
             StorageEvent::Busy if self.listens.get() => self.listen_elsewhere(),
             StorageEvent::Busy => self.fail(ELSEWHERE),
-            StorageEvent::Checking(percent) => self.change(|view| view.checking = Some(percent)),
+            StorageEvent::Checking(percent) => {
+                // What an earlier visit saved is compared as well, and nobody waits for that.
+                let plan = self.plan.borrow().clone();
+                let waits = !self.complete.get() || plan.is_some_and(|plan| !plan.state.saved);
+                self.change(|view| view.checking = Some(percent).filter(|_| waits));
+            }
             StorageEvent::Verified(sound) => {
                 spawn_local(self.clone().verified(room.clone(), sound));
             }
@@ -310,6 +323,9 @@ impl Inner {
                 }
             }
             StorageEvent::Loaded { piece, found } => {
+                if let Some(media) = self.media.borrow().as_ref().filter(|_| !found) {
+                    media.answers.lost(piece);
+                }
                 let record = self.plan.borrow().as_ref().and_then(|plan| plan.records.of(piece));
                 self.post(match record.filter(|_| found) {
                     Some(record) => Input::PieceLoaded {
@@ -325,10 +341,13 @@ impl Inner {
                 self.fail(if dead { NOT_STARTED } else { STORAGE_FULL });
             }
             StorageEvent::Failed => self.post(Input::StorageFailed),
-            StorageEvent::Packing(percent) => {
-                // For saving it again, nobody waits.
-                let saves = self.plan.borrow().as_ref().is_some_and(|plan| !plan.state.saved);
-                self.change(|view| view.saving = Some(percent).filter(|_| saves));
+            StorageEvent::Unsound(pieces) => {
+                for piece in pieces.into_iter().map(PieceIndex) {
+                    if let Some(media) = &*self.media.borrow() {
+                        media.answers.lost(piece);
+                    }
+                    self.post(Input::PieceUnreadable { piece });
+                }
             }
             StorageEvent::Finished(content, sums) => {
                 spawn_local(self.clone().finished(room.clone(), content, sums));

@@ -2,19 +2,20 @@
 
 use std::rc::Rc;
 
-use super::finished::spans;
+use super::finished::pieces;
 use super::listening::Media;
 use super::opened_room::OpenedRoom;
-use super::sentences::{Problem, failure_sentence, gone_notice};
+use super::sentences::{LOST_AFTERWARDS, Problem, UNREADABLE, failure_sentence, gone_notice};
 use super::{Inner, wanted_bytes};
 use crate::browser::crypto::{random, sha256};
 use crate::browser::piece_store::{PieceStore, Records, Shelf};
-use crate::browser::storage::{Opened, Place, Storage, free_space, memory_capacity};
+use crate::browser::storage::{Opened, Pieces, Storage, free_space, memory_capacity};
 use crate::browser::swarm_driver::{Access, Content, Inbox, SwarmDriver};
 use crate::protocol::piece::PieceIndex;
 use crate::store_state::StoreState;
-use crate::swarm::status::Phase;
+use crate::swarm::status::{DownloadStatus, Phase};
 use crate::swarm::{Bitfield, Config, Failure, Input, Role, Swarm};
+use crate::transfer::Saved;
 
 /// What is fetched, and what of it is here already.
 pub struct Plan {
@@ -111,6 +112,11 @@ impl Inner {
                 gone: vec![false; files],
                 ..left
             },
+            // It is there, but this time the browser does not let this page at it.
+            None if resumes && kind == Opened::InMemory => {
+                self.fail(UNREADABLE);
+                return;
+            }
             None if resumes => {
                 self.cancel();
                 return;
@@ -136,18 +142,17 @@ impl Inner {
             return;
         }
         let shelf = Shelf::new(&room.layout, &state.wanted);
-        let (mut places, mut hashes): (Vec<Place>, Vec<u8>) = (Vec::new(), Vec::new());
+        let mut claimed = Pieces::default();
         for piece in (0..pieces).map(PieceIndex).filter(|piece| state.have.contains(*piece)) {
             let hash = records.hash_of(piece);
             if let (Some(place), Some(hash)) = (shelf.place(&room.layout, piece), hash) {
-                places.push(place);
-                hashes.extend_from_slice(&hash);
+                claimed.push(place, &hash);
             }
         }
         let in_memory = kind == Opened::InMemory;
         self.plan.replace(Some(Rc::new(Plan { state, shelf, records, keep, in_memory })));
         match &*self.storage.borrow() {
-            Some(storage) if !places.is_empty() => storage.verify(&places, &hashes),
+            Some(storage) if !claimed.is_empty() => storage.verify(&claimed),
             _ => wasm_bindgen_futures::spawn_local(self.clone().verified(room, Vec::new())),
         }
     }
@@ -229,8 +234,8 @@ impl Inner {
         let content = move |inbox: Inbox| -> Box<dyn Content> {
             let (layout, store, kept) = (room.layout.clone(), storage.clone(), plan.clone());
             let on_save = move |gone: &[u32]| {
-                let spans = spans(&layout, &kept.shelf, &kept.gone(gone));
-                store.finish(kept.shelf.bytes(), &spans);
+                let pieces = pieces(&layout, &kept, &kept.gone(gone));
+                store.finish(kept.shelf.bytes(), &pieces);
             };
             let place = (room.layout.clone(), plan.shelf.clone());
             let owner = (room.link.room_id, room.owner_key.clone());
@@ -243,9 +248,7 @@ impl Inner {
             let inner = weak.upgrade().filter(|inner| inner.generation.get() == generation);
             let Some(inner) = inner else { return };
             let (status, failure) = (swarm.download_status(now), swarm.failure());
-            if matches!(status.phase, Phase::Complete | Phase::Seeding) {
-                inner.complete.set(true);
-            }
+            inner.follow_completion(&status);
             inner.change(|view| {
                 view.status = status;
                 view.notice = view.notice.take().or_else(|| gone_notice(view));
@@ -262,6 +265,27 @@ impl Inner {
         Ok(())
     }
 
+    /// What was complete may be so no more, if something of it cannot be read back.
+    fn follow_completion(&self, status: &DownloadStatus) {
+        match status.phase {
+            Phase::Complete | Phase::Seeding => self.complete.set(true),
+            Phase::Failed => {}
+            _ if self.complete.replace(false) => {
+                self.verified.set(false);
+                // It would be saved with what is wrong in it.
+                self.parcel.replace(None);
+                self.change(|view| {
+                    (view.checking, view.saving) = (None, None);
+                    view.notice = match view.saved {
+                        None | Some(Saved::Kept) => view.notice.take(),
+                        _ => Some(LOST_AFTERWARDS.to_owned()),
+                    };
+                });
+            }
+            _ => {}
+        }
+    }
+
     /// Nobody can go on with a download whose room is over. What is complete stays until it is saved, and then for as
     /// long as the browser may take to copy it.
     fn forget_if_over(&self, failure: Option<Failure>) {
@@ -269,7 +293,8 @@ impl Inner {
             failure,
             Some(Failure::Stopped | Failure::Expired | Failure::Removed | Failure::AllGone)
         );
-        if over && !self.complete.get() {
+        let saved = self.view.borrow().saved.is_some();
+        if over && !self.complete.get() && !saved {
             self.forget();
         }
     }

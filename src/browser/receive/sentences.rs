@@ -23,7 +23,16 @@ pub const NOT_STARTED: &str = "The part of this page that stores files did not s
 
 /// Nothing more can be stored.
 pub const STORAGE_FULL: &str = "This browser cannot store any more: the disk, or the part of it that the site may use, \
-                                is full. Free some space and try again.";
+                                is full or cannot be written to. Free some space and try again; what is here already is \
+                                kept.";
+
+/// What an earlier visit left is there and cannot be opened.
+pub const UNREADABLE: &str = "What an earlier visit of this page stored cannot be read now. Reload the page to try again, or \
+                              begin anew.";
+
+/// Said while something is fetched a second time that was called saved.
+pub const LOST_AFTERWARDS: &str = "Something that this browser had stored cannot be read back any more and is fetched anew. If \
+                                   the browser was still saving, save it again when it is here.";
 
 /// Names the files that can no longer be had.
 pub fn gone_notice(view: &ReceiveView) -> Option<String> {
@@ -58,6 +67,7 @@ pub fn failure_sentence(failure: Failure) -> String {
         Failure::Corrupt => "What arrived is not what the sender signed, again and again. Nothing wrong was saved; ask the sender for a new link.",
         Failure::AllGone => "The files changed or vanished on the sender's disk, so they cannot be downloaded. Ask the sender to share them again.",
         Failure::Storage => STORAGE_FULL,
+        Failure::Damaged => "This browser does not give back what it stored: the disk may be full or damaged. Nothing wrong was saved. Free some space and try again.",
     }
     .to_owned()
 }

@@ -39,13 +39,15 @@ impl MemoryStore {
     /// # Errors
     /// The bound is reached.
     pub fn write(&mut self, offset: f64, bytes: &Uint8Array) -> Result<(), Error> {
-        self.bytes += u64::from(bytes.length());
-        if self.bytes > capacity() {
+        let earlier = self.parts.get(&(offset as u64)).map_or(0, Uint8Array::length);
+        let total = self.bytes - u64::from(earlier) + u64::from(bytes.length());
+        if total > capacity() {
             return Err(Error::named(
                 "QuotaExceededError",
                 "the download does not fit into memory",
             ));
         }
+        self.bytes = total;
         self.parts.insert(offset as u64, bytes.clone());
         Ok(())
     }

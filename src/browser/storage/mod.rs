@@ -6,10 +6,15 @@
 //! tab of the same room away. Without OPFS (private windows of Firefox and Safari) the worker keeps pieces in memory,
 //! up to a bound, and says so.
 //!
+//! A disk may be full or damaged at any call. What each failure leads to is a table in docs/protocol.md; `exact` makes every
+//! call that was not done to the letter a failure, and `checking` compares what is saved before anybody calls it saved.
+//!
 //! Messages are arrays, first the word. To the worker: `open`, then `verify` if there is something, `begin`, and in any
 //! order `record`, `piece`, `load`, `read`, `finish`, `mark`, `remove`. From it: `ready`, `opened` or `busy`, `checking`,
-//! `verified`, `checked`, `loaded`, `read`, `packing`, `finished`, `removed`, `failed`.
+//! `verified`, `checked`, `loaded`, `read`, `finished` or `unsound`, `removed`, `failed`.
 
+mod checking;
+mod exact;
 mod memory;
 mod opfs;
 mod page;
@@ -17,4 +22,4 @@ mod worker;
 
 pub use memory::capacity as memory_capacity;
 pub use opfs::{forget_unsaved, is_stored};
-pub use page::{Opened, Place, Storage, StorageEvent, free_space, script_url};
+pub use page::{Opened, Pieces, Place, Storage, StorageEvent, free_space, script_url};

@@ -5,12 +5,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
-    WorkerGlobalScope,
+    FileSystemGetFileOptions, WorkerGlobalScope,
 };
 
 use super::super::error::Error;
 use super::super::support::global;
+use super::exact::{OpenFile, file_of};
 use crate::store_state::{SAVED_END, StoreState};
 
 /// The folder that holds all of this site's downloads.
@@ -35,8 +35,10 @@ pub struct OpfsStore {
     folder: FileSystemDirectoryHandle,
     name: String,
     file: FileSystemFileHandle,
-    content: Option<FileSystemSyncAccessHandle>,
-    state: FileSystemSyncAccessHandle,
+    content: Option<OpenFile>,
+    state: OpenFile,
+    /// Bytes of the state that are written in full; what is appended goes there.
+    state_end: f64,
     /// Pieces on the disk, and where the state tells of them.
     have: Vec<u8>,
     have_at: f64,
@@ -69,18 +71,61 @@ impl OpfsStore {
         folder: &FileSystemDirectoryHandle,
         name: &str,
     ) -> Result<(Self, Uint8Array), Error> {
-        let state = open_sync(&file_of(folder, &state_name(name)).await?).await?;
-        let file = file_of(folder, name).await?;
-        let content = open_sync(&file).await.inspect_err(|_| state.close())?;
-        let bytes = read_at(&state, 0.0, state.get_size()?)?;
-        let (folder, name) = (folder.clone(), name.to_owned());
-        let content = Some(content);
-        let (have, have_at) = (Vec::new(), 0.0);
-        Ok((Self { folder, name, file, content, state, have, have_at, unflushed: 0 }, bytes))
+        let state = OpenFile::open(&handle_of(folder, &state_name(name)).await?).await?;
+        match Self::with_content(folder, name, &state).await {
+            Ok((file, content, bytes)) => {
+                let (folder, name, content) = (folder.clone(), name.to_owned(), Some(content));
+                let (have, have_at, state_end) = (Vec::new(), 0.0, bytes.length().into());
+                let unflushed = 0;
+                let store = Self {
+                    folder,
+                    name,
+                    file,
+                    content,
+                    state,
+                    state_end,
+                    have,
+                    have_at,
+                    unflushed,
+                };
+                Ok((store, bytes))
+            }
+            Err(error) => {
+                // Else it could not be opened again before the worker ends.
+                let _ = state.close();
+                Err(error)
+            }
+        }
     }
 
-    fn content(&self) -> Result<&FileSystemSyncAccessHandle, Error> {
+    async fn with_content(
+        folder: &FileSystemDirectoryHandle,
+        name: &str,
+        state: &OpenFile,
+    ) -> Result<(FileSystemFileHandle, OpenFile, Uint8Array), Error> {
+        let bytes = state.read(0.0, state.size()?)?;
+        let file = handle_of(folder, name).await?;
+        let content = OpenFile::open(&file).await?;
+        Ok((file, content, bytes))
+    }
+
+    fn content(&self) -> Result<&OpenFile, Error> {
         self.content.as_ref().ok_or(Error::NotAuthentic)
+    }
+
+    /// Whether the content is whole and closed.
+    pub fn is_closed(&self) -> bool {
+        self.content.is_none()
+    }
+
+    /// The content, to be read from once it is closed, or opened again by [`Self::reopened`].
+    pub fn file(&self) -> FileSystemFileHandle {
+        self.file.clone()
+    }
+
+    /// The content is open again: something of it is to be written anew.
+    pub fn reopened(&mut self, content: OpenFile) {
+        self.content = Some(content);
     }
 
     /// Replaces the state. Its bits of pieces are `have_bytes` from `have_at` on. What is stored stays or goes.
@@ -94,10 +139,11 @@ impl OpfsStore {
         keep: bool,
     ) -> Result<(), Error> {
         if !keep {
-            self.content()?.truncate_with_f64(0.0)?;
+            self.content()?.truncate(0.0)?;
         }
-        write_at(&self.state, 0.0, state)?;
-        self.state.truncate_with_f64(state.length().into())?;
+        self.state.write(0.0, state)?;
+        self.state_end = state.length().into();
+        self.state.truncate(self.state_end)?;
         self.state.flush()?;
         self.have = state.subarray(have_at, have_at + have_bytes).to_vec();
         self.have_at = have_at.into();
@@ -108,8 +154,10 @@ impl OpfsStore {
     ///
     /// # Errors
     /// The disk is full.
-    pub fn append(&self, record: &Uint8Array) -> Result<(), Error> {
-        write_at(&self.state, self.state.get_size()?, record)
+    pub fn append(&mut self, record: &Uint8Array) -> Result<(), Error> {
+        self.state.write(self.state_end, record)?;
+        self.state_end += f64::from(record.length());
+        Ok(())
     }
 
     /// Changes a part of the state.
@@ -117,8 +165,8 @@ impl OpfsStore {
     /// # Errors
     /// The disk is full.
     pub fn mark(&self, at: f64, bytes: &Uint8Array) -> Result<(), Error> {
-        write_at(&self.state, at, bytes)?;
-        Ok(self.state.flush()?)
+        self.state.write(at, bytes)?;
+        self.state.flush()
     }
 
     /// Writes a piece.
@@ -126,7 +174,7 @@ impl OpfsStore {
     /// # Errors
     /// The disk or the site's share of it is full.
     pub fn write(&mut self, piece: u32, offset: f64, bytes: &Uint8Array) -> Result<(), Error> {
-        write_at(self.content()?, offset, bytes)?;
+        self.content()?.write(offset, bytes)?;
         self.claim(piece, true);
         self.unflushed += u64::from(bytes.length());
         if self.unflushed >= FLUSH_BYTES { self.flush() } else { Ok(()) }
@@ -157,33 +205,33 @@ impl OpfsStore {
     /// # Errors
     /// The file is shorter, or cannot be read.
     pub fn read(&self, offset: f64, length: f64) -> Result<Uint8Array, Error> {
-        read_at(self.content()?, offset, length)
+        self.content()?.read(offset, length)
     }
 
-    /// Ends writing; the content stays on disk and is read from there. Answers the promise of its file.
+    /// Ends writing, if that was not done; the content stays on disk and is read from [`Self::file`].
     ///
     /// # Errors
     /// The last bytes could not be written.
-    pub fn close(&mut self, bytes: f64) -> Result<Promise, Error> {
+    pub fn close(&mut self, bytes: f64) -> Result<(), Error> {
+        let Some(content) = &self.content else { return Ok(()) };
         // A browser that is still copying what an earlier visit saved stops if the file changes.
-        if self.content()?.get_size()? != bytes {
-            self.content()?.truncate_with_f64(bytes)?;
+        if content.size()? != bytes {
+            content.truncate(bytes)?;
         }
         self.flush()?;
-        if let Some(content) = self.content.take() {
-            content.close();
-        }
-        Ok(self.file.get_file())
+        self.content()?.close()?;
+        self.content = None;
+        Ok(())
     }
 
     /// Closes and removes everything.
     pub async fn remove(self) {
         // Whoever opens it before it is gone finds nothing to go on with.
-        let _ = self.state.truncate_with_f64(0.0);
+        let _ = self.state.truncate(0.0);
         if let Some(content) = self.content {
-            content.close();
+            let _ = content.close();
         }
-        self.state.close();
+        let _ = self.state.close();
         remove_pair(&self.folder, &self.name).await;
     }
 }
@@ -220,7 +268,7 @@ pub async fn forget_unsaved(name: &str) {
 async fn is_saved(folder: &FileSystemDirectoryHandle, name: &str) -> Result<bool, Error> {
     let state = JsFuture::from(folder.get_file_handle(&state_name(name))).await?;
     let state: FileSystemFileHandle = state.dyn_into()?;
-    let state: web_sys::File = JsFuture::from(state.get_file()).await?.dyn_into()?;
+    let state = file_of(&state).await?;
     let start = state.slice_with_f64_and_f64(0.0, SAVED_END as f64)?;
     let start = JsFuture::from(start.array_buffer()).await?;
     Ok(StoreState::says_saved(&Uint8Array::new(&start).to_vec()))
@@ -234,46 +282,13 @@ async fn remove_pair(folder: &FileSystemDirectoryHandle, name: &str) {
     }
 }
 
-async fn file_of(
+async fn handle_of(
     folder: &FileSystemDirectoryHandle,
     name: &str,
 ) -> Result<FileSystemFileHandle, Error> {
     let options = FileSystemGetFileOptions::new();
     options.set_create(true);
     Ok(JsFuture::from(folder.get_file_handle_with_options(name, &options)).await?.dyn_into()?)
-}
-
-async fn open_sync(file: &FileSystemFileHandle) -> Result<FileSystemSyncAccessHandle, Error> {
-    Ok(JsFuture::from(file.create_sync_access_handle()).await?.dyn_into()?)
-}
-
-fn at(offset: f64) -> FileSystemReadWriteOptions {
-    let options = FileSystemReadWriteOptions::new();
-    options.set_at(offset);
-    options
-}
-
-fn write_at(
-    handle: &FileSystemSyncAccessHandle,
-    offset: f64,
-    bytes: &Uint8Array,
-) -> Result<(), Error> {
-    let written = handle.write_with_buffer_source_and_options(bytes, &at(offset))?;
-    // Chromium answers a short count when the disk is full.
-    if written < f64::from(bytes.length()) {
-        return Err(Error::named("QuotaExceededError", "the disk is full"));
-    }
-    Ok(())
-}
-
-fn read_at(
-    handle: &FileSystemSyncAccessHandle,
-    offset: f64,
-    length: f64,
-) -> Result<Uint8Array, Error> {
-    let bytes = Uint8Array::new_with_length(length as u32);
-    let read = handle.read_with_buffer_source_and_options(&bytes, &at(offset))?;
-    if read < length { Err(Error::NotAuthentic) } else { Ok(bytes) }
 }
 
 /// Lets time pass, in a worker.
@@ -296,8 +311,7 @@ async fn remove_old(folder: &FileSystemDirectoryHandle, own: &str) -> Result<(),
         }
         let entry: JsValue = Reflect::get(&next, &"value".into())?;
         let Ok(entry) = entry.dyn_into::<FileSystemFileHandle>() else { continue };
-        let Ok(file) = JsFuture::from(entry.get_file()).await else { continue };
-        let file: web_sys::File = file.unchecked_into();
+        let Ok(file) = file_of(&entry).await else { continue };
         let old = js_sys::Date::now() - file.last_modified() > KEEP_MILLIS;
         files.push((entry.name(), old));
     }

@@ -43,13 +43,49 @@ pub enum Opened {
 /// A piece, the first byte of its place in the store, and its length.
 pub type Place = (PieceIndex, u64, u32);
 
+/// Pieces to be compared, in the order of the store.
+#[derive(Default)]
+pub struct Pieces {
+    places: Vec<Place>,
+    hashes: Vec<u8>,
+    files: Vec<u32>,
+}
+
+impl Pieces {
+    /// One more, and the hash that it must have.
+    pub fn push(&mut self, place: Place, hash: &PieceHash) {
+        self.places.push(place);
+        self.hashes.extend_from_slice(hash);
+    }
+
+    /// The next so many of them are all of a file whose checksum is wanted.
+    pub fn sum(&mut self, pieces: u32) {
+        self.files.push(pieces);
+    }
+
+    /// Whether there is nothing to compare.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn to_message(&self) -> [JsValue; 3] {
+        let numbers = |place: &Place| [f64::from(place.0.0), place.1 as f64, place.2.into()];
+        let places: Vec<f64> = self.places.iter().flat_map(numbers).collect();
+        [
+            Float64Array::from(places.as_slice()).into(),
+            Uint8Array::from(self.hashes.as_slice()).into(),
+            Uint32Array::from(self.files.as_slice()).into(),
+        ]
+    }
+}
+
 /// What the worker tells.
 pub enum StorageEvent {
     /// Open, with the state that an earlier visit left.
     Opened(Opened, Vec<u8>),
     /// Another tab has it open.
     Busy,
-    /// Comparing what an earlier visit left, per cent.
+    /// Comparing what an earlier visit left, or all that is to be saved, per cent.
     Checking(u8),
     /// These pieces of an earlier visit match their records.
     Verified(Vec<u32>),
@@ -69,10 +105,10 @@ pub enum StorageEvent {
     },
     /// It cannot store any more: disk full, memory bound reached, or the worker died.
     Failed,
-    /// Making an archive's checksums, per cent.
-    Packing(u8),
-    /// All is stored and closed: the content, and a CRC-32 for each span that was asked for.
+    /// All is stored, closed and was compared: the content, and a CRC-32 for each file that was asked for.
     Finished(Blob, Vec<u32>),
+    /// It is not: these pieces cannot be read or are something else. They are not claimed any more.
+    Unsound(Vec<u32>),
 }
 
 /// The worker; dropping it ends it.
@@ -192,12 +228,10 @@ impl Storage {
         self.send(&["open".into(), name.into()]);
     }
 
-    /// Compares pieces that an earlier visit left with their hashes, which lie one behind the other.
-    pub fn verify(&self, places: &[Place], hashes: &[u8]) {
-        let numbers = |place: &Place| [f64::from(place.0.0), place.1 as f64, place.2.into()];
-        let flat: Vec<f64> = places.iter().flat_map(numbers).collect();
-        let flat = Float64Array::from(flat.as_slice());
-        self.send(&["verify".into(), flat.into(), Uint8Array::from(hashes).into()]);
+    /// Compares pieces that an earlier visit left with their hashes.
+    pub fn verify(&self, pieces: &Pieces) {
+        let [places, hashes, files] = pieces.to_message();
+        self.send(&["verify".into(), places, hashes, files]);
     }
 
     /// Writes down what is stored and what is wanted; keeps the content, or begins anew.
@@ -275,11 +309,10 @@ impl Storage {
         self.loaded.borrow_mut().remove(&piece);
     }
 
-    /// Closes the store of `bytes` bytes and makes the CRC-32 of each span (offset, length).
-    pub fn finish(&self, bytes: u64, spans: &[(u64, u64)]) {
-        let flat: Vec<f64> = spans.iter().flat_map(|s| [s.0 as f64, s.1 as f64]).collect();
-        let flat = Float64Array::from(flat.as_slice());
-        self.send(&["finish".into(), (bytes as f64).into(), flat.into()]);
+    /// Closes the store of `bytes` bytes, compares these pieces, and makes the CRC-32 of each of their files.
+    pub fn finish(&self, bytes: u64, pieces: &Pieces) {
+        let [places, hashes, files] = pieces.to_message();
+        self.send(&["finish".into(), (bytes as f64).into(), places, hashes, files]);
     }
 
     /// Closes the store and removes what is in it.
@@ -327,7 +360,7 @@ fn parse(message: &Array) -> Option<StorageEvent> {
         "checked" => StorageEvent::Checked { piece: piece(), matches: message.get(2).is_truthy() },
         "loaded" => StorageEvent::Loaded { piece: piece(), found: message.length() > 2 },
         "failed" => StorageEvent::Failed,
-        "packing" => StorageEvent::Packing(number(1) as u8),
+        "unsound" => StorageEvent::Unsound(Uint32Array::new(&message.get(1)).to_vec()),
         "finished" => {
             let sums = Uint32Array::new(&message.get(2)).to_vec();
             StorageEvent::Finished(message.get(1).dyn_into().ok()?, sums)

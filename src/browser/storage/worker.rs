@@ -4,8 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crc::{CRC_32_ISO_HDLC, Crc, Table};
-use js_sys::{Array, Float64Array, Promise, Uint8Array, Uint32Array};
+use js_sys::{Array, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -14,14 +13,11 @@ use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 use super::super::crypto::sha256_of;
 use super::super::error::Error;
 use super::super::listener::Listener;
+use super::checking::{Checklist, numbers};
+use super::exact::{OpenFile, file_of};
 use super::memory::MemoryStore;
 use super::opfs::{LOCKED, OpfsStore, sleep};
 
-/// The CRC-32 of ZIP, by one table of a kilobyte: sixteen would be faster, and a tenth of the whole first page.
-static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
-
-/// Bytes read at a time for a checksum.
-const READ_BYTES: f64 = 4_194_304.0;
 /// Longest time that a stored piece is not yet claimed.
 const FLUSH_MILLIS: i32 = 2000;
 
@@ -31,14 +27,15 @@ enum Store {
     Memory(MemoryStore),
 }
 
-struct Worker {
+/// All that the worker has.
+pub struct Worker {
     scope: DedicatedWorkerGlobalScope,
     inbox: RefCell<VecDeque<Array>>,
     busy: Cell<bool>,
     /// Never borrowed across a pause: pieces are read while others are compared.
     store: RefCell<Option<Store>>,
-    /// The promise of the whole content, once it is here; pieces are read from it then.
-    content: RefCell<Option<Promise>>,
+    /// The whole content, once it is here; pieces are read from it then.
+    content: RefCell<Option<Blob>>,
     flush_due: Cell<bool>,
 }
 
@@ -123,7 +120,7 @@ fn number(message: &Array, index: u32) -> f64 {
 }
 
 impl Worker {
-    fn tell(&self, message: &[JsValue]) {
+    pub fn tell(&self, message: &[JsValue]) {
         let _ = self.scope.post_message(&message.iter().collect::<Array>());
     }
 
@@ -179,19 +176,25 @@ impl Worker {
         self.tell(&["opened".into(), kind.into(), state.into()]);
     }
 
-    /// A part of the content.
-    async fn read(&self, offset: f64, length: f64) -> Result<Uint8Array, Error> {
-        let content = self.content.borrow().clone();
-        if let Some(content) = content {
-            let content: Blob = JsFuture::from(content).await?.dyn_into()?;
-            let part = content.slice_with_f64_and_f64(offset, offset + length)?;
-            return Ok(Uint8Array::new(&JsFuture::from(part.array_buffer()).await?));
-        }
-        match self.store.borrow().as_ref() {
-            Some(Store::Disk(store)) => store.read(offset, length),
-            Some(Store::Memory(store)) => store.read(offset),
-            None => Err(Error::NotAuthentic),
-        }
+    /// A part of the content, all of it or nothing.
+    pub async fn read(&self, offset: f64, length: f64) -> Result<Uint8Array, Error> {
+        let content = match self.content.borrow().clone() {
+            None => match self.store.borrow().as_ref() {
+                Some(Store::Disk(store)) if store.is_closed() => Err(store.file()),
+                Some(Store::Disk(store)) => return store.read(offset, length),
+                Some(Store::Memory(store)) => return store.read(offset),
+                None => return Err(Error::NotAuthentic),
+            },
+            Some(content) => Ok(content),
+        };
+        let content: Blob = match content {
+            Ok(content) => content,
+            // It was closed a moment ago.
+            Err(file) => file_of(&file).await?.into(),
+        };
+        let part = content.slice_with_f64_and_f64(offset, offset + length)?;
+        let bytes = Uint8Array::new(&JsFuture::from(part.array_buffer()).await?);
+        if f64::from(bytes.length()) == length { Ok(bytes) } else { Err(Error::NotAuthentic) }
     }
 
     /// A piece, if it can be read and is what its record says.
@@ -204,27 +207,31 @@ impl Worker {
     /// Compares what an earlier visit left with its records, until anything else is asked: then the page has
     /// changed its mind.
     async fn verify(&self, message: &Array) -> Result<(), Error> {
-        let places: Float64Array = message.get(1).dyn_into()?;
-        let hashes: Uint8Array = message.get(2).dyn_into()?;
-        let places = places.to_vec();
-        let (places, _) = places.as_chunks::<3>();
-        let sound = Array::new();
-        let mut told = 0;
-        for (index, [piece, offset, length]) in places.iter().enumerate() {
-            if !self.inbox.borrow().is_empty() {
-                return Ok(());
-            }
-            let hash = hashes.subarray(index as u32 * 32, index as u32 * 32 + 32);
-            if self.sound_piece(*offset, *length, &hash).await.is_some() {
-                sound.push(&(*piece).into());
-            }
-            let percent = (index + 1) * 100 / places.len();
-            if percent != told {
-                told = percent;
-                self.tell(&["checking".into(), (percent as u32).into()]);
-            }
+        let list = Checklist::parse(message, 1)?;
+        if let Some(checked) = list.check(self, |worker| !worker.inbox.borrow().is_empty()).await {
+            self.tell(&["verified".into(), numbers(&checked.sound)]);
         }
-        self.tell(&["verified".into(), Uint32Array::new(&sound).into()]);
+        Ok(())
+    }
+
+    fn is_closed(&self) -> bool {
+        match self.store.borrow().as_ref() {
+            Some(Store::Disk(store)) => store.is_closed(),
+            _ => self.content.borrow().is_some(),
+        }
+    }
+
+    /// The content is whole and closed, but something of it is lost: it is written anew.
+    async fn reopen(&self) -> Result<(), Error> {
+        let file = match self.store.borrow().as_ref() {
+            Some(Store::Disk(store)) => store.file(),
+            _ => return Err(Error::NotAuthentic),
+        };
+        let opened = OpenFile::open(&file).await?;
+        if let Some(Store::Disk(store)) = self.store.borrow_mut().as_mut() {
+            store.reopened(opened);
+        }
+        self.content.replace(None);
         Ok(())
     }
 
@@ -234,6 +241,9 @@ impl Worker {
         let bytes: Uint8Array = message.get(4).dyn_into()?;
         if sha256_of(&bytes).await?.as_slice() != expected.to_vec() {
             return Ok(false);
+        }
+        if self.is_closed() {
+            self.reopen().await?;
         }
         match self.store.borrow_mut().as_mut() {
             Some(Store::Disk(store)) => {
@@ -262,45 +272,42 @@ impl Worker {
         }
     }
 
+    /// Closes the content and compares all that is to be saved with its records, in the file that is handed over for that.
+    /// Nothing is taken for stored because it was written.
     async fn finish(&self, message: &Array) -> Result<(), Error> {
-        let spans: Float64Array = message.get(2).dyn_into()?;
-        let content = match self.store.borrow_mut().as_mut() {
-            Some(Store::Disk(store)) => store.close(number(message, 1))?,
-            Some(Store::Memory(store)) => Promise::resolve(&JsValue::from(store.close()?)),
-            None => return Err(Error::NotAuthentic),
-        };
+        let list = Checklist::parse(message, 2)?;
+        let content = self.close(number(message, 1)).await?;
         self.content.replace(Some(content.clone()));
-        let sums = self.checksums(&spans.to_vec()).await?;
-        let content = JsFuture::from(content).await?;
-        let sums = Uint32Array::from(sums.as_slice());
-        self.tell(&["finished".into(), content, sums.into()]);
-        Ok(())
+        let cancelled =
+            |worker: &Self| worker.inbox.borrow().iter().any(|message| message.get(0) == "remove");
+        let Some(checked) = list.check(self, cancelled).await else { return Ok(()) };
+        if checked.unsound.length() > 0 {
+            if let Some(Store::Disk(store)) = self.store.borrow_mut().as_mut() {
+                let pieces = checked.unsound.iter().filter_map(|piece| piece.as_f64());
+                pieces.for_each(|piece| store.claim(piece as u32, false));
+                store.flush()?;
+            }
+            self.tell(&["unsound".into(), numbers(&checked.unsound)]);
+            return Ok(());
+        }
+        let sums = Uint32Array::from(checked.sums.as_slice());
+        let answer = Array::of3(&"finished".into(), &content, &sums);
+        Ok(self.scope.post_message(&answer)?)
     }
 
-    async fn checksums(&self, spans: &[f64]) -> Result<Vec<u32>, Error> {
-        let (spans, _) = spans.as_chunks::<2>();
-        let total: f64 = spans.iter().map(|[_, length]| length).sum();
-        let (mut done, mut told) = (0.0, 0);
-        let mut sums = Vec::with_capacity(spans.len());
-        for [offset, length] in spans {
-            let mut digest = CRC32.digest();
-            let (mut at, end) = (*offset, *offset + *length);
-            while at < end {
-                let part = self.read(at, READ_BYTES.min(end - at)).await?.to_vec();
-                digest.update(&part);
-                at += part.len() as f64;
-                done += part.len() as f64;
-                let percent = (done * 100.0 / total) as u32;
-                if percent != told {
-                    told = percent;
-                    self.tell(&["packing".into(), percent.into()]);
-                }
-                if part.is_empty() {
-                    return Err(Error::NotAuthentic);
-                }
-            }
-            sums.push(digest.finalize());
+    /// All that is stored, to be read and saved from there.
+    async fn close(&self, bytes: f64) -> Result<Blob, Error> {
+        if let Some(content) = &*self.content.borrow() {
+            return Ok(content.clone());
         }
-        Ok(sums)
+        let file = match self.store.borrow_mut().as_mut() {
+            Some(Store::Disk(store)) => {
+                store.close(bytes)?;
+                store.file()
+            }
+            Some(Store::Memory(store)) => return store.close(),
+            None => return Err(Error::NotAuthentic),
+        };
+        Ok(file_of(&file).await?.into())
     }
 }

@@ -18,6 +18,9 @@ use crate::components::problem::Problem;
 use crate::components::qr_code::QrImage;
 use crate::transfer::{Share, ShareView, caps};
 
+const UNKEPT: &str = "This browser could not keep what it needs to go on after a reload, perhaps because the disk is full. Keep \
+                      this tab open: the share ends with it.";
+
 /// Everything below the heading, until the share has ended.
 #[component]
 pub fn SenderRoom(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> impl IntoView {
@@ -47,6 +50,7 @@ fn Ended(reason: String) -> impl IntoView {
 fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> impl IntoView {
     let problem = Memo::new(move |_| sharing.with(|view| view.problem.clone()));
     let asked = Memo::new(move |_| sharing.with(|view| view.asked.is_some()));
+    let unkept = Memo::new(move |_| sharing.with(|view| view.unkept));
     let what = move || {
         sharing.with(|view| {
             let bytes = view.files.iter().map(|file| file.bytes).sum();
@@ -59,6 +63,7 @@ fn Running(handles: Handles, sharing: RwSignal<ShareView>, chosen: Chosen) -> im
             {text(what)} ". Send the link to whoever should have it; the link is the key, so send it to nobody else."
         </p>
         <Problem text=problem />
+        {slot(move || paragraph("notice", unkept.get().then(|| UNKEPT.to_owned())))}
         <GoneFiles sharing=sharing />
         {slot(move || {
             asked

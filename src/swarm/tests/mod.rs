@@ -2,7 +2,7 @@
 //!
 //! `fetching` is a recipient's side, `playback` a listener's, `serving` an owner's, `granting` the initial seed's, `lanes`
 //! and `lanes_taken` the two sides of several connections of one link, `pool` and `several` several peers at once,
-//! `coming_back` the socket's.
+//! `lost` what a store lost, `coming_back` the socket's.
 
 use super::status::Phase;
 use super::*;
@@ -15,6 +15,7 @@ mod fetching;
 mod granting;
 mod lanes;
 mod lanes_taken;
+mod lost;
 mod playback;
 mod pool;
 mod serving;
