@@ -6,7 +6,7 @@ use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, BlobPropertyBag, FileSystemDirectoryHandle, FileSystemFileHandle,
+    Blob, BlobPropertyBag, File, FileSystemDirectoryHandle, FileSystemFileHandle,
     FileSystemGetDirectoryOptions, FileSystemGetFileOptions, FileSystemWritableFileStream,
     HtmlAnchorElement, ReadableStream, Url,
 };
@@ -174,5 +174,10 @@ pub async fn write_into(
     let stream: ReadableStream = part(content, file)?.stream();
     // Piping closes the target, which is when the file takes its place.
     JsFuture::from(stream.pipe_to(&writable)).await?;
-    Ok(())
+    let written: File = JsFuture::from(target.get_file()).await?.dyn_into()?;
+    if written.size() == file.bytes as f64 {
+        Ok(())
+    } else {
+        Err(Error::named("QuotaExceededError", "not all of it was written"))
+    }
 }

@@ -218,22 +218,25 @@ impl Inner {
         }
     }
 
-    /// Sets the timer and reports to the page, if it is time for that.
+    /// Reports to the page, if it is time for that, and sets the timer.
     fn rest(&self) {
         let mut state = self.state.borrow_mut();
         let now = now();
         let millis = now.since_start().as_secs_f64() * 1000.0;
-        match state.swarm.poll_timeout() {
-            Some(at) => {
-                let wait = at.saturating_since(now).as_secs_f64() * 1000.0;
-                state.timer.set(wait);
-            }
-            None => state.timer.clear(),
-        }
         let end = (state.swarm.is_settled(), state.swarm.failure().is_some());
-        if end != state.reported_end || millis - state.reported >= REPORT_INTERVAL_MS {
+        let next_report = state.reported + REPORT_INTERVAL_MS - millis;
+        let reports = end != state.reported_end || next_report <= 0.0;
+        if reports {
             (state.reported, state.reported_end) = (millis, end);
             (self.on_change)(&state.swarm, now);
+        }
+        let at = state.swarm.poll_timeout();
+        let wait = at.map(|at| at.saturating_since(now).as_secs_f64() * 1000.0);
+        // What changed last is told as well, though nothing may ever happen again.
+        let wait = [wait, (!reports).then_some(next_report)].into_iter().flatten().reduce(f64::min);
+        match wait {
+            Some(millis) => state.timer.set(millis),
+            None => state.timer.clear(),
         }
     }
 
