@@ -7,8 +7,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use transfer4me::router;
 use transfer4me::server::config::Config;
+use transfer4me::server::connections::limits::Limits;
 use transfer4me::server::error_chain::ErrorChain;
-use transfer4me::server::{self, AppState, telemetry};
+use transfer4me::server::{self, AppState, Tuning, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,7 +36,8 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
-    let state = AppState::start(config, address).await?;
+    let tuning = Tuning { connections: Limits::of_this_process(), ..Tuning::default() };
+    let state = AppState::start(config, address, tuning).await?;
     let routes = router::routes(state.clone());
     tracing::info!(public_url = state.origins.shown(), "listening on http://{address}");
     server::serve(listener, routes, state, async move {
@@ -44,7 +46,7 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
             _ = interrupt.recv() => {}
         }
     })
-    .await?;
+    .await;
     tracing::info!("stopped");
     Ok(())
 }

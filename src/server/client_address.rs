@@ -43,6 +43,12 @@ pub async fn remember(
     next.run(request).await
 }
 
+/// Whether an address is that of a reverse proxy of the operator's.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
+}
+
 fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     let values = headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>();
@@ -50,7 +56,7 @@ fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         .iter()
         .rev()
         .flat_map(|value| value.to_str().unwrap_or_default().rsplit(',').map(|hop| hop.trim()));
-    while trusted.iter().any(|network| network.contains(&client)) {
+    while is_trusted(client, trusted) {
         match hops.next().and_then(hop_address) {
             Some(hop) => client = hop,
             // Nothing more, or nothing legible: the last hop that a trusted proxy vouches for.

@@ -9,6 +9,7 @@
 //! | [`rooms`] | create, read, unlock, close, join: the service behind every door |
 //! | [`rpc`], [`rest`], [`room_form`] | the doors: server functions, `/api`, the form without scripts |
 //! | [`passwords`], [`tickets`] | Argon2id in a bounded pool; signed cookies |
+//! | [`connections`] | who gets a connection, and how long it may keep the server waiting |
 //! | [`hub`] | live rooms: one task each, and their sockets |
 //! | [`client_address`], [`rate_limit`], [`origin`], [`security_headers`] | whose request, how often, from where |
 //! | [`error_chain`] | an error and its causes in one line of the log |
@@ -19,6 +20,7 @@
 pub mod assets;
 pub mod client_address;
 pub mod config;
+pub mod connections;
 pub mod database;
 pub mod error_chain;
 pub mod hub;
@@ -39,7 +41,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
-use axum::serve::ListenerExt;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::ApiError;
 use crate::protocol::signalling::IceServer;
 use config::Config;
+use connections::limits::Limits;
 use database::{Database, DatabaseError};
 use hub::{Hub, ResumeTokens};
 use origin::AllowedOrigins;
@@ -80,6 +82,19 @@ pub struct AppState {
     pub hub: Hub,
     /// How often clients may do things.
     pub limits: RateLimits,
+    /// How many connections there may be, and how slow they.
+    pub connection_limits: Limits,
+}
+
+/// What the operator does not set and tests do.
+#[derive(Clone, Debug, Default)]
+pub struct Tuning {
+    /// How often clients may do things.
+    pub quotas: Quotas,
+    /// Hashing at once.
+    pub passwords: Passwords,
+    /// Connections.
+    pub connections: Limits,
 }
 
 /// Why the server does not start.
@@ -103,20 +118,12 @@ impl AppState {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub async fn start(config: Config, address: SocketAddr) -> Result<Self, StartError> {
-        Self::start_with(config, address, &Quotas::default(), Passwords::default()).await
-    }
-
-    /// The same with other limits than the usual, for tests.
-    ///
-    /// # Errors
-    /// See [`StartError`].
-    pub async fn start_with(
+    pub async fn start(
         config: Config,
         address: SocketAddr,
-        quotas: &Quotas,
-        passwords: Passwords,
+        tuning: Tuning,
     ) -> Result<Self, StartError> {
+        let Tuning { quotas, passwords, connections } = tuning;
         let opening = |source| StartError::Database { url: config.database_url.clone(), source };
         let database = Database::open(&config.database_url).await.map_err(opening)?;
         let fresh = random_bytes::<KEY_BYTES>().map_err(|_| StartError::Key)?;
@@ -125,13 +132,14 @@ impl AppState {
         let fresh = random_bytes::<KEY_BYTES>().map_err(|_| StartError::Key)?;
         let key = database.server_key("resume", &fresh).await.map_err(opening)?;
         let resume_tokens = ResumeTokens::new(&key).map_err(|_| StartError::Key)?;
-        let hub = Hub::new(hub_config(&config, resume_tokens));
+        let hub = Hub::new(hub_config(&config, &connections, resume_tokens));
         let (ttl, topology) = (config.room_ttl, config.topology);
         Ok(Self {
             leptos_options: assets::leptos_options(address),
             origins: AllowedOrigins::new(config.public_url.as_deref(), address),
             rooms: Rooms::new(database.clone(), passwords, tickets, hub.clone(), ttl, topology),
-            limits: RateLimits::new(quotas),
+            limits: RateLimits::new(&quotas),
+            connection_limits: connections,
             config: Arc::new(config),
             database,
             hub,
@@ -139,7 +147,7 @@ impl AppState {
     }
 }
 
-fn hub_config(config: &Config, resume_tokens: ResumeTokens) -> hub::Config {
+fn hub_config(config: &Config, connections: &Limits, resume_tokens: ResumeTokens) -> hub::Config {
     let stun = &config.stun_urls.0;
     let stun_server = IceServer { urls: stun.clone(), username: None, credential: None };
     hub::Config {
@@ -147,19 +155,18 @@ fn hub_config(config: &Config, resume_tokens: ResumeTokens) -> hub::Config {
         ice_servers: if stun.is_empty() { Vec::new() } else { vec![stun_server] },
         trickle_ice: config.trickle_ice,
         resume_tokens,
+        max_sockets: connections.sockets,
+        max_sockets_per_client: connections.sockets_per_client,
     }
 }
 
 /// Serves `routes` until `shutdown` is ready, then lets requests end and sockets say goodbye.
-///
-/// # Errors
-/// The listener fails.
 pub async fn serve(
     listener: TcpListener,
     routes: axum::Router,
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let stopping = CancellationToken::new();
     let housekeeping = tokio::spawn(keep_house(state.clone(), stopping.clone()));
     let asked = stopping.clone();
@@ -167,32 +174,24 @@ pub async fn serve(
         shutdown.await;
         asked.cancel();
     });
-    // Signals are small and wait for each other: Nagle's algorithm would only hold them back.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-        }
-    });
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service)
-        .with_graceful_shutdown(stopping.clone().cancelled_owned())
-        .into_future();
+    let limits = state.connection_limits.clone();
+    let trusted = state.config.trusted_proxies.0.clone();
+    let serving = connections::serve(listener, routes, limits, trusted, stopping.clone());
     let drained = async {
         stopping.cancelled().await;
         tracing::info!("stopping");
-        // Sockets first: axum does not count them among its requests.
+        // Sockets first: they do not count among requests.
         state.hub.stop().await;
         tokio::time::sleep(DRAIN).await;
         tracing::warn!("requests did not end in time");
     };
-    let result = tokio::select! {
-        result = async { let result = serving.await; state.hub.stop().await; result } => result,
-        () = drained => Ok(()),
-    };
+    tokio::select! {
+        () = async { serving.await; state.hub.stop().await; } => {}
+        () = drained => {}
+    }
     stopping.cancel();
     let _ = housekeeping.await;
     state.database.close().await;
-    result
 }
 
 /// What has to be done now and then, for as long as the server runs.

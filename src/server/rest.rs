@@ -171,6 +171,7 @@ pub async fn socket(
     state.limits.join(client)?;
     let upgrade = upgrade.map_err(|_| invalid("This address is for WebSockets."))?;
     let ticket = tickets::from_cookies(&headers, &room_id).map(str::to_owned);
+    let seat = state.hub.seat(client)?;
     Ok(upgrade
         .read_buffer_size(SOCKET_READ_BUFFER)
         .write_buffer_size(SOCKET_WRITE_BUFFER)
@@ -178,7 +179,7 @@ pub async fn socket(
         .max_message_size(MAX_SIGNALLING_BYTES)
         .max_frame_size(MAX_SIGNALLING_BYTES)
         .on_upgrade(move |socket| {
-            hub::serve(state.hub, state.rooms, socket, Greeting { room_id, ticket, client })
+            hub::serve(state.hub, state.rooms, socket, Greeting { room_id, ticket, client, seat })
         }))
 }
 

@@ -24,9 +24,10 @@ use transfer4me::protocol::signalling::{
 };
 use transfer4me::router;
 use transfer4me::server::config::Config;
+use transfer4me::server::connections::limits::Limits;
 use transfer4me::server::passwords::Passwords;
 use transfer4me::server::rate_limit::Quotas;
-use transfer4me::server::{self, AppState};
+use transfer4me::server::{self, AppState, Tuning};
 
 use super::http_client::{Request, Response};
 
@@ -39,16 +40,17 @@ pub struct Setup {
     pub args: Vec<&'static str>,
     pub quotas: Quotas,
     pub passwords: Passwords,
+    pub connections: Limits,
 }
 
 /// A running server with a database of its own.
 pub struct Running {
     pub state: AppState,
     pub origin: String,
-    address: String,
+    pub address: String,
     database: DatabaseFile,
     stop: CancellationToken,
-    task: JoinHandle<std::io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 /// Goes when its test is over.
@@ -78,8 +80,9 @@ async fn start_on(database: DatabaseFile, setup: Setup) -> Running {
     let config = Config::from_parts(args, []).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let state =
-        AppState::start_with(config, address, &setup.quotas, setup.passwords).await.unwrap();
+    let Setup { quotas, passwords, connections, .. } = setup;
+    let tuning = Tuning { quotas, passwords, connections };
+    let state = AppState::start(config, address, tuning).await.unwrap();
     let stop = CancellationToken::new();
     let routes = router::routes(state.clone());
     let asked = stop.clone().cancelled_owned();
@@ -136,7 +139,7 @@ impl Running {
 
     pub async fn stop(self) -> DatabaseFile {
         self.stop.cancel();
-        self.task.await.unwrap().unwrap();
+        self.task.await.unwrap();
         self.database
     }
 

@@ -9,6 +9,7 @@
 
 mod resume;
 mod room_driver;
+mod seats;
 mod socket;
 
 use std::collections::HashMap;
@@ -19,16 +20,20 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::ApiError;
 use crate::protocol::id::RoomId;
 use crate::protocol::limits::ROOM_INBOX;
 use crate::protocol::rooms::Topology;
 use crate::protocol::signalling::{CloseReason, IceServer};
 use crate::room::{Gauge, SocketId};
+use crate::server::client_address::ClientAddress;
 
 pub use resume::ResumeTokens;
+pub use seats::Seat;
 pub use socket::{Greeting, serve};
 
 use room_driver::{Event, RoomDriver};
+use seats::Seats;
 
 /// How long a stopping server waits for its sockets to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -44,6 +49,10 @@ pub struct Config {
     pub trickle_ice: bool,
     /// Know members again.
     pub resume_tokens: ResumeTokens,
+    /// Sockets at once.
+    pub max_sockets: usize,
+    /// Sockets of one client.
+    pub max_sockets_per_client: usize,
 }
 
 /// A way into one live room. While anyone holds one, its task goes on.
@@ -72,6 +81,7 @@ struct Inner {
     live: Mutex<Live>,
     stopping: CancellationToken,
     sockets: TaskTracker,
+    seats: Seats,
 }
 
 /// All live rooms. Cheap to clone.
@@ -81,7 +91,9 @@ pub struct Hub(Arc<Inner>);
 impl Hub {
     /// No rooms yet.
     pub fn new(config: Config) -> Self {
+        let seats = Seats::new(config.max_sockets, config.max_sockets_per_client);
         Self(Arc::new(Inner {
+            seats,
             config: Arc::new(config),
             live: Mutex::new(Live::default()),
             stopping: CancellationToken::new(),
@@ -97,6 +109,14 @@ impl Hub {
     /// How many rooms are live.
     pub fn live_rooms(&self) -> usize {
         self.live().rooms.len()
+    }
+
+    /// A place for one more socket of this client.
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`]: there are too many sockets, of this client or of all.
+    pub fn seat(&self, client: ClientAddress) -> Result<Seat, ApiError> {
+        self.0.seats.take(client)
     }
 
     /// Tells everyone in a room that it is over. Nothing happens if nobody is there.

@@ -243,6 +243,8 @@ mod tests {
             ice_servers: Vec::new(),
             trickle_ice: true,
             resume_tokens: ResumeTokens::new(&[7; 32]).unwrap(),
+            max_sockets: 100,
+            max_sockets_per_client: 100,
         };
         let (door, inbox) = mpsc::channel(64);
         let (gauge_tx, gauge) = watch::channel(Gauge::default());

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::room_driver::{Event, Outbox};
-use super::{Door, Hub};
+use super::{Door, Hub, Seat};
 use crate::protocol::id::{PeerId, RoomId};
 use crate::protocol::limits::{
     JOIN_TIMEOUT, PING_INTERVAL, PROTOCOL_VERSION, SOCKET_BURST, SOCKET_MESSAGES_PER_SECOND,
@@ -42,6 +42,8 @@ pub struct Greeting {
     pub ticket: Option<String>,
     /// Where it came from.
     pub client: ClientAddress,
+    /// Its place, which it holds until it ends.
+    pub seat: Seat,
 }
 
 /// Why a socket ends: the last word, if there is anyone to hear it.
