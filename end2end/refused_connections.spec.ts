@@ -24,7 +24,7 @@ const EVERYTHING = () => {
 };
 
 test("addresses that the browser refuses do not keep two on one network apart", async ({ folder, serve, visitor, recipient }) => {
-  const server = await serve({ STUN_URLS: "stun:127.0.0.1:9" });
+  const server = await serve({ STUN_URLS: "stun:127.0.0.1:3478" });
   const file = await makeFile(folder, "without.bin", MB);
   const owner = await visitor({ initScript: [refusing, SERVERS] });
   await owner.page.goto(server.url);

@@ -10,6 +10,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const MAX_NAME_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
 
+/// Ports to which Firefox does not let a STUN address lead: the Fetch standard's bad ports (section 2.9) but 53, as tried.
+const BAD_PORTS: [u16; 81] = [
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 69, 77, 79, 87, 95, 101, 102, 103,
+    104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512,
+    513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995,
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+    6679, 6697, 10080,
+];
+
 /// The address as browsers are told it.
 ///
 /// # Errors
@@ -56,7 +65,10 @@ pub fn checked(address: &str) -> Result<String, &'static str> {
     if let Some(port) = port {
         let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         let number = port.parse::<u16>().ok().filter(|number| digits && *number > 0);
-        number.ok_or("its port is not a number from 1 to 65535")?;
+        let number = number.ok_or("its port is not a number from 1 to 65535")?;
+        if BAD_PORTS.contains(&number) {
+            return Err("browsers block its port, which belongs to another protocol");
+        }
     }
     Ok(format!("stun:{rest}"))
 }
@@ -64,8 +76,9 @@ pub fn checked(address: &str) -> Result<String, &'static str> {
 /// An IPv4 address, or the name of a host in ASCII.
 fn check_host(host: &str) -> Result<(), &'static str> {
     let name = host.strip_suffix('.').unwrap_or(host);
-    let of_numbers = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if of_numbers && !name.is_empty() {
+    // A last part of digits makes it an address for browsers (URL standard, section 3.5).
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) {
         let address = host.parse::<Ipv4Addr>();
         return address.map(drop).map_err(|_| "it is no IPv4 address");
     }
@@ -97,7 +110,7 @@ mod tests {
             "stun:127.0.0.1:3478",
             "stun:[::1]:3478",
             "stun:[::1]",
-            "stun:[2001:db8::7]:1",
+            "stun:[2001:db8::7]:3479",
             "stun:a.example:65535",
             "stun:A.EXAMPLE",
             "stun:a_b.example",
@@ -105,6 +118,9 @@ mod tests {
             "stun:xn--4ca.example",
             "stun:a.example:03478",
             "stun:localhost",
+            "stun:a.example:53",
+            "stun:a.example:443",
+            "stun:a.example:19302",
             "stun:1a.example",
         ] {
             assert_eq!(checked(address).as_deref(), Ok(address));
@@ -131,6 +147,13 @@ mod tests {
             "stun:a.example: 3478",
             "stun://a.example",
             "stun:a b",
+            "stun:a.123",
+            "stun:a.example:1",
+            "stun:a.example:25",
+            "stun:a.example:5060",
+            "stun:1.2.3.4.5",
+            "stun:*.example",
+            "stun:[1.2.3.4]",
             "stun:a.example?transport=udp",
             "stun:127.0.0.1:3478?transport=udp",
             "stun:a.example?",

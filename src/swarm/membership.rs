@@ -4,7 +4,7 @@ use super::remote_peer::RemotePeer;
 use super::{ClientMessage, Failure, Output, PeerId, Reason, ServerMessage, Swarm, Timestamp};
 use crate::membership::SocketAct;
 use crate::protocol::limits::MAX_TOLD_LINKS;
-use crate::protocol::signalling::{CloseReason, ErrorCode, Welcome};
+use crate::protocol::signalling::{CloseReason, ErrorCode, RoundTrip, Stats, Welcome};
 
 impl Swarm {
     pub(super) fn socket_opened(&mut self, now: Timestamp) {
@@ -139,6 +139,19 @@ impl Swarm {
         if self.is_joined() {
             self.outputs.push_back(Output::Tell(message));
         }
+    }
+
+    /// Tells what was measured last and measures anew.
+    pub(super) fn tell_stats(&mut self, uplink_bytes_per_second: u64) {
+        let mut round_trips = Vec::new();
+        for (peer, remote) in self.peers.iter().filter(|(_, remote)| remote.is_greeted()) {
+            self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
+            if let Some(time) = remote.round_trip.filter(|_| round_trips.len() < MAX_TOLD_LINKS) {
+                let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+                round_trips.push(RoundTrip { peer: *peer, millis });
+            }
+        }
+        self.tell(ClientMessage::Stats(Stats { uplink_bytes_per_second, round_trips }));
     }
 
     pub(super) fn tell_link_lost(&mut self, peer: PeerId) {

@@ -63,14 +63,11 @@ use litemap::LiteMap;
 use crate::clock::Timestamp;
 use crate::membership::Membership;
 use crate::protocol::id::PeerId;
-use crate::protocol::limits::MAX_TOLD_LINKS;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
 use crate::protocol::rooms::Topology;
 use crate::protocol::signal::Signal;
-use crate::protocol::signalling::{
-    ClientMessage, PathKind, RosterEntry, RoundTrip, ServerMessage, Stats,
-};
+use crate::protocol::signalling::{ClientMessage, PathKind, RosterEntry, ServerMessage};
 use crate::random::Random;
 
 use availability::Availability;
@@ -351,19 +348,6 @@ impl Swarm {
         for (peer, _) in self.peers.iter().filter(|(_, remote)| by_ice(remote)) {
             self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
         }
-    }
-
-    /// Tells what was measured last and measures anew.
-    fn tell_stats(&mut self, uplink_bytes_per_second: u64) {
-        let mut round_trips = Vec::new();
-        for (peer, remote) in self.peers.iter().filter(|(_, remote)| remote.is_greeted()) {
-            self.outputs.push_back(Output::MeasureRoundTrip { peer: *peer });
-            if let Some(time) = remote.round_trip.filter(|_| round_trips.len() < MAX_TOLD_LINKS) {
-                let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-                round_trips.push(RoundTrip { peer: *peer, millis });
-            }
-        }
-        self.tell(ClientMessage::Stats(Stats { uplink_bytes_per_second, round_trips }));
     }
 
     fn set_paused(&mut self, now: Timestamp, paused: bool) {
