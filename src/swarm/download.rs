@@ -5,6 +5,7 @@ use litemap::LiteMap;
 use super::assembly::Assembly;
 use super::availability::Availability;
 use super::bitfield::Bitfield;
+use super::lost::Loss;
 use super::piece_picker::PiecePicker;
 use crate::protocol::id::PeerId;
 use crate::protocol::piece::{BlockRange, Layout, PieceIndex};
@@ -25,17 +26,6 @@ pub enum Kept {
     Yes,
     /// It goes into its piece, which can be verified now.
     Whole,
-}
-
-/// What it means that a piece is not in the store any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// Nothing: it was not wanted.
-    Unwanted,
-    /// It is missing again.
-    Missing,
-    /// It was fetched anew after the last time: the store does not keep what it is given.
-    Again,
 }
 
 /// What a recipient still needs.

@@ -3,9 +3,19 @@
 //! It is not claimed any more and is fetched again. What was complete is so no more: the room is told, and assigns providers
 //! as it did at first. A store that loses the same piece twice is not trusted with it for a third time.
 
-use super::download::Loss;
 use super::{Failure, PieceIndex, Swarm, Timestamp};
 use crate::protocol::signalling::ClientMessage;
+
+/// What it means that a piece is not in the store any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing: it was not wanted.
+    Unwanted,
+    /// It is missing again.
+    Missing,
+    /// It was fetched anew after the last time: the store does not keep what it is given.
+    Again,
+}
 
 impl Swarm {
     /// Of any piece that is not here nothing follows.
