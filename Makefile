@@ -1,6 +1,6 @@
 # Everything is done by cargo xtask; these are its short names.
 .DEFAULT_GOAL := help
-.PHONY: help run dev build test lint bench-transfer bench-large bench-table bench-sim bench-swarm bench-play bench-wan cargo
+.PHONY: help run dev build test lint fuzz bench-transfer bench-large bench-table bench-sim bench-swarm bench-play bench-wan cargo
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1 # /p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -19,6 +19,9 @@ test: cargo ## every check and test; ARGS="--rust" or ARGS="--end2end transfer" 
 
 lint: cargo ## formatting, lints, documentation
 	@cargo xtask lint
+
+fuzz: cargo ## a million made-up cases for everything that reads what others sent; ARGS="10000 manifest" for fewer
+	@cargo xtask fuzz $(ARGS)
 
 bench-transfer: cargo ## throughput beside that of a bare data channel
 	@cargo xtask bench throughput

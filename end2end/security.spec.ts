@@ -87,6 +87,57 @@ test("pages of another origin cannot create a room", async ({ server }) => {
   expect(answer.status).toBe(403);
 });
 
+test("a list of files that the server changed is not taken", async ({ folder, owner, recipient }) => {
+  const file = await makeFile(folder, "a.bin", 1000);
+  const { link } = await owner([file.path]);
+  const one = await recipient(link, {
+    initScript: () => {
+      const ask = window.fetch;
+      window.fetch = async (...asked) => {
+        const answer = await ask(...asked);
+        if (!answer.url.endsWith("/manifest")) return answer;
+        const bytes = new Uint8Array(await answer.arrayBuffer());
+        bytes[bytes.length >> 1]! ^= 1;
+        return new Response(bytes, { status: answer.status, headers: answer.headers });
+      };
+    },
+  });
+  await expect(one.page.getByText("This link does not open the room")).toBeVisible();
+  await expect(one.files).toHaveCount(0);
+});
+
+test("signals that the server changed connect nobody", async ({ folder, owner, recipient }) => {
+  const file = await makeFile(folder, "a.bin", 1000);
+  const { link } = await owner([file.path]);
+  const one = await recipient(link, {
+    initScript: () => {
+      const seen = { changed: 0, described: 0 };
+      Object.assign(window, { seen });
+      const own = Object.getOwnPropertyDescriptor(MessageEvent.prototype, "data")!.get!;
+      Object.defineProperty(MessageEvent.prototype, "data", {
+        get() {
+          const data = own.call(this);
+          if (typeof data !== "string" || !data.includes('"sealed":"')) return data;
+          seen.changed += 1;
+          // One letter of the ciphertext, which begins behind number and nonce.
+          return data.replace(/("sealed":"[^"]{60})(.)/, (_, before, letter) => before + (letter === "A" ? "B" : "A"));
+        },
+      });
+      const describe: (description: RTCSessionDescriptionInit) => Promise<void> =
+        RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = function (description: RTCSessionDescriptionInit) {
+        seen.described += 1;
+        return describe.call(this, description);
+      };
+    },
+  });
+  await one.button("Download").click();
+  const seen = () => one.page.evaluate(() => (window as unknown as { seen: Record<string, number> }).seen);
+  // The answer and at least one way to connect.
+  await expect.poll(async () => (await seen())["changed"]).toBeGreaterThan(1);
+  expect((await seen())["described"]).toBe(0);
+});
+
 test("the log holds no name, key, password or token", async ({ folder, owner, recipient, server }) => {
   const file = await makeFile(folder, "very-private-name.bin", 1000);
   const sent = await owner([file.path], { password: "very private password" });

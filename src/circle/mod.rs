@@ -32,7 +32,7 @@ use crate::random::Random;
 use crate::swarm::Failure;
 
 pub use contract::{CirclePhase, CircleStatus, Input, Output, Part, Played, Steering};
-pub use description::ask_for_music;
+pub use description::{Direction, MediaDescriptionError, ask_for_music, inspect_media};
 
 use broadcast::Broadcast;
 use listening::Listening;

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
@@ -73,10 +74,11 @@ pub fn css_path() -> String {
 
 /// `GET /pkg/{hash}/{file}`: a file of the client.
 pub async fn client_file(
-    Path((hash, file)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Response {
-    if hash == *CLIENT_HASH
+    if let Ok(Path((hash, file))) = path
+        && hash == *CLIENT_HASH
         && let Some(response) = answer(&format!("pkg/{file}"), &headers, FOR_EVER)
     {
         return response;

@@ -49,13 +49,16 @@ pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+/// Whose request it is that came from `peer` with these headers.
+pub fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     let values = headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>();
+    // Part by part: what a client made up may be no text at all, and a proxy's own word stands behind it.
     let mut hops = values
         .iter()
         .rev()
-        .flat_map(|value| value.to_str().unwrap_or_default().rsplit(',').map(|hop| hop.trim()));
+        .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','))
+        .map(|hop| std::str::from_utf8(hop).unwrap_or_default().trim());
     while is_trusted(client, trusted) {
         match hops.next().and_then(hop_address) {
             Some(hop) => client = hop,
@@ -103,6 +106,15 @@ mod tests {
         assert_eq!(client("fd00::1", &["2001:db8::7"], proxies), "2001:db8::7");
         assert_eq!(client("10.0.0.1", &["[2001:db8::7]:443"], proxies), "2001:db8::7");
         assert_eq!(client("::ffff:10.0.0.1", &["2.2.2.2:1234"], proxies), "2.2.2.2");
+    }
+
+    #[test]
+    fn what_a_client_made_up_hides_nothing_that_a_proxy_adds() {
+        let mut headers = HeaderMap::new();
+        let value = http::HeaderValue::from_bytes(b"\xff\xfe, 2.2.2.2").unwrap();
+        headers.insert("x-forwarded-for", value);
+        let (proxy, proxies) = ([10, 0, 0, 1].into(), ["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(client_of(proxy, &headers, &proxies), IpAddr::from([2, 2, 2, 2]));
     }
 
     #[test]

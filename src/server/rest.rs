@@ -1,7 +1,7 @@
 //! `/api`: rooms for programs, as docs/openapi.json describes them. The same service as the pages'.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection};
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Extension, FromRequest, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,9 @@ const SOCKET_READ_BUFFER: usize = 8 << 10;
 const SOCKET_WRITE_BUFFER: usize = 4 << 10;
 /// Bytes that wait inside a socket before it fails.
 const SOCKET_MAX_WRITE_BUFFER: usize = 256 << 10;
+
+/// Bytes of what is said about a body at most.
+const MAX_SENTENCE_BYTES: usize = 300;
 
 const NO_STORE: (http::HeaderName, &str) = (CACHE_CONTROL, "no-store");
 
@@ -77,8 +80,12 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for Body<T> 
             Err(JsonRejection::MissingJsonContentType(_)) => {
                 Err(invalid("The request has to be application/json."))
             }
-            // What serde says names fields and places, never values of strings we would mind.
-            Err(JsonRejection::JsonDataError(error)) => Err(invalid(&error.body_text())),
+            // What serde says names fields and places. It may repeat a value as well, however long that is.
+            Err(JsonRejection::JsonDataError(error)) => {
+                let mut sentence = error.body_text();
+                sentence.truncate(sentence.floor_char_boundary(MAX_SENTENCE_BYTES));
+                Err(invalid(&sentence))
+            }
             Err(_) => Err(invalid("The request is not JSON.")),
         }
     }
@@ -88,9 +95,13 @@ fn invalid(sentence: &str) -> Refused {
     Refused(ApiError::Invalid(sentence.into()))
 }
 
+/// A part of a path, which may not even be UTF-8.
+pub type PathPart = Result<Path<String>, PathRejection>;
+
 /// A room id in a path. What is no room id names no room.
-fn room_id(text: &str) -> Result<RoomId, Refused> {
-    text.parse().map_err(|_| Refused(ApiError::NotFound))
+fn room_id(part: PathPart) -> Result<RoomId, Refused> {
+    let id = part.ok().and_then(|Path(text)| text.parse().ok());
+    id.ok_or(Refused(ApiError::NotFound))
 }
 
 /// `POST /api/rooms`
@@ -108,10 +119,10 @@ pub async fn create(
 /// `GET /api/rooms/{room_id}`
 pub async fn read(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    id: PathPart,
     headers: HeaderMap,
 ) -> Result<([(http::HeaderName, &'static str); 1], Json<RoomSummary>), Refused> {
-    let id = room_id(&id)?;
+    let id = room_id(id)?;
     let summary = state.rooms.read(id, tickets::from_cookies(&headers, &id)).await?;
     Ok(([NO_STORE], Json(summary)))
 }
@@ -119,10 +130,10 @@ pub async fn read(
 /// `DELETE /api/rooms/{room_id}`
 pub async fn close(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    id: PathPart,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refused> {
-    let id = room_id(&id)?;
+    let id = room_id(id)?;
     let token: OwnerToken = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -137,10 +148,10 @@ pub async fn close(
 /// `GET /api/rooms/{room_id}/manifest`
 pub async fn manifest(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    id: PathPart,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let id = room_id(&id)?;
+    let id = room_id(id)?;
     let sealed = state.rooms.manifest(id, tickets::from_cookies(&headers, &id)).await?;
     Ok(([NO_STORE, (CONTENT_TYPE, "application/octet-stream")], sealed).into_response())
 }
@@ -149,10 +160,10 @@ pub async fn manifest(
 pub async fn unlock(
     State(state): State<AppState>,
     Extension(client): Extension<ClientAddress>,
-    Path(id): Path<String>,
+    id: PathPart,
     Body(shown): Body<UnlockRoom>,
 ) -> Result<Response, Refused> {
-    let id = room_id(&id)?;
+    let id = room_id(id)?;
     state.limits.unlock(client, id)?;
     let cookie = state.rooms.unlock(id, &shown.password).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)], [NO_STORE]).into_response())
@@ -162,12 +173,12 @@ pub async fn unlock(
 pub async fn socket(
     State(state): State<AppState>,
     Extension(client): Extension<ClientAddress>,
-    Path(id): Path<String>,
+    id: PathPart,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refused> {
     state.origins.check_socket(&headers)?;
-    let room_id = room_id(&id)?;
+    let room_id = room_id(id)?;
     state.limits.join(client)?;
     let upgrade = upgrade.map_err(|_| invalid("This address is for WebSockets."))?;
     let ticket = tickets::from_cookies(&headers, &room_id).map(str::to_owned);

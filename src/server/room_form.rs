@@ -12,6 +12,7 @@ use leptos::prelude::provide_context;
 
 use super::AppState;
 use super::client_address::ClientAddress;
+use super::rest::PathPart;
 use crate::api::ApiError;
 use crate::app::shell;
 use crate::pages::UnlockProblem;
@@ -23,12 +24,12 @@ use crate::protocol::rooms::UnlockRoom;
 pub async fn unlock(
     State(state): State<AppState>,
     Extension(client): Extension<ClientAddress>,
-    Path(id): Path<String>,
+    id: PathPart,
     uri: Uri,
     headers: HeaderMap,
     form: Result<Form<UnlockRoom>, FormRejection>,
 ) -> Response {
-    match try_unlock(&state, client, &id, form).await {
+    match try_unlock(&state, client, id, form).await {
         Ok((room_id, cookie)) => {
             ([(SET_COOKIE, cookie)], Redirect::to(&room_path(&room_id))).into_response()
         }
@@ -39,10 +40,11 @@ pub async fn unlock(
 async fn try_unlock(
     state: &AppState,
     client: ClientAddress,
-    id: &str,
+    id: PathPart,
     form: Result<Form<UnlockRoom>, FormRejection>,
 ) -> Result<(RoomId, String), ApiError> {
-    let room_id = id.parse().map_err(|_| ApiError::NotFound)?;
+    let id = id.ok().and_then(|Path(text)| text.parse().ok());
+    let room_id = id.ok_or(ApiError::NotFound)?;
     let Form(UnlockRoom { password }) = form.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
         _ => ApiError::Invalid("Type the password first.".into()),

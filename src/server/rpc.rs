@@ -1,7 +1,7 @@
 //! The far side of the server functions in `api`: limits, cookies and status codes around `rooms`.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{HeaderName, SET_COOKIE};
@@ -17,6 +17,9 @@ use crate::api::ApiError;
 use crate::protocol::id::{OwnerToken, RoomId};
 use crate::protocol::limits::MAX_BODY_BYTES;
 use crate::protocol::rooms::{CreateRoom, CreatedRoom, RoomSummary};
+
+/// Said of a body that breaks off, or whose chunks are none.
+const UNREADABLE: &str = "The request did not come whole. Try again.";
 
 /// See [`crate::api::create_room`].
 pub(crate) async fn create_room(room: CreateRoom) -> Result<CreatedRoom, ApiError> {
@@ -66,11 +69,15 @@ impl Call {
 }
 
 /// Takes in a body of at most `most` bytes before the server function does, which knows no limit.
-pub(crate) async fn limited(request: Request, most: usize, next: Next) -> Response {
+pub(crate) async fn limited(mut request: Request, most: usize, next: Next) -> Response {
+    DefaultBodyLimit::max(most).apply(&mut request);
     let (parts, body) = request.into_parts();
-    match to_bytes(body, most).await {
+    match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(_) => Refused(ApiError::TooLarge).into_response(),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Refused(ApiError::TooLarge).into_response()
+        }
+        Err(_) => Refused(ApiError::Invalid(UNREADABLE.into())).into_response(),
     }
 }
 

@@ -4,8 +4,10 @@
 
 mod circles;
 mod connections;
+mod decoders;
 mod http_client;
 mod leaving;
+mod malformed;
 mod passwords;
 mod presentation;
 mod rooms_api;

@@ -1,14 +1,13 @@
 //! `cargo xtask test` and `lint`: every check is run even after one failed, and the last line counts.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::build::{self, Mode};
-use crate::{site, tools, wasm};
+use crate::report::{Counts, Report};
+use crate::{dependencies, description, site, tools, wasm};
 
 /// Where Playwright leaves its figures.
 const PLAYWRIGHT_RESULTS: &str = "end2end/results/results.json";
@@ -63,6 +62,45 @@ pub fn lint() -> Result<ExitCode> {
     let mut report = Report::default();
     lints(&mut report);
     report.step("types of the browser tests", type_check);
+    Ok(report.finish())
+}
+
+/// What docs/openapi.json says, tried on the server.
+pub fn interface() -> Result<ExitCode> {
+    let mut report = Report::default();
+    server_interface(&mut report);
+    Ok(report.finish())
+}
+
+/// A million made-up cases for each decoder, or as many as it says, optimised but with every check of numbers.
+pub fn fuzz(arguments: &[String]) -> Result<ExitCode> {
+    let (cases, filter) = match arguments {
+        [] => ("1000000", None),
+        [cases] => (cases.as_str(), None),
+        [cases, filter] => (cases.as_str(), Some(filter)),
+        other => bail!("`{}` is not understood after fuzz", other.join(" ")),
+    };
+    if cases.parse::<u64>().is_err() {
+        bail!("`{cases}` is no number of cases");
+    }
+    let mut report = Report::default();
+    let rings: [(&str, &[&str]); 2] = [
+        ("pure", &["--features", "sim", "--test", "decoders"]),
+        ("server", &["--features", "ssr", "--test", "server"]),
+    ];
+    for (ring, target) in rings {
+        let mut cargo = tools::cargo();
+        cargo.args(["test", "--package", "transfer4me", "--no-default-features", "--no-fail-fast"]);
+        cargo.args(target).env("T4M_FUZZ_CASES", cases);
+        if ring == "pure" {
+            cargo.arg("--release").env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
+            cargo.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+            // Beside the program's, which would otherwise be built anew after this.
+            cargo.arg("--target-dir").arg(tools::target().join("fuzz"));
+        }
+        cargo.arg("--").args(filter).args((ring == "server").then_some("decoders::"));
+        report.tests(&format!("{cases} cases, {ring}"), || cargo_test(&mut cargo));
+    }
     Ok(report.finish())
 }
 
@@ -133,6 +171,9 @@ fn lints(report: &mut Report) {
         });
     }
     report.step("feature gates", feature_gates);
+    report.step("tests that docs/security.md names", dependencies::named_tests);
+    report.step("crates: licences, sources, bans", dependencies::crates);
+    report.step("packages: licences", dependencies::packages);
 }
 
 /// The browser's ring compiles for this machine as well, so its lints need no second copy of every dependency; the
@@ -213,6 +254,13 @@ fn rust_tests(report: &mut Report) {
         let mut cargo = tools::cargo();
         cargo_test(cargo.arg("test").args(BROWSER_LIBRARY).args(["--", "browser::", "sender::"]))
     });
+    server_interface(report);
+}
+
+fn server_interface(report: &mut Report) {
+    if report.step("server for its description", || build::server(Mode::Dev).map(drop)) {
+        report.tests("schemathesis", description::try_out);
+    }
 }
 
 /// Runs `cargo test`, shows what it prints as it comes, and adds up its summaries.
@@ -313,78 +361,5 @@ fn playwright_counts(results: &serde_json::Value) -> Counts {
         skipped: number("skipped"),
         complete: true,
         notes: Vec::new(),
-    }
-}
-
-/// What a test program reported.
-#[derive(Default)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-    /// It ended as if all went well.
-    complete: bool,
-    /// What else is to be said of it, a line each.
-    notes: Vec<String>,
-}
-
-/// What was done so far.
-#[derive(Default)]
-struct Report {
-    lines: Vec<String>,
-    failed_steps: BTreeSet<String>,
-    passed: u64,
-    failed: u64,
-}
-
-impl Report {
-    /// Does one check; tells whether it succeeded.
-    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> bool {
-        println!("\n== {name}");
-        let start = Instant::now();
-        let outcome = check();
-        let seconds = start.elapsed().as_secs();
-        match outcome {
-            Ok(()) => {
-                self.lines.push(format!("{name}: ok ({seconds} s)"));
-                true
-            }
-            Err(error) => {
-                println!("FAILED: {error:#}");
-                self.lines.push(format!("{name}: FAILED ({seconds} s)"));
-                self.failed_steps.insert(name.to_owned());
-                false
-            }
-        }
-    }
-
-    /// Runs tests and counts them.
-    fn tests(&mut self, name: &str, run: impl FnOnce() -> Result<Counts>) {
-        let mut counts = Counts::default();
-        let ended = self.step(name, || {
-            counts = run()?;
-            if counts.complete { Ok(()) } else { bail!("not everything passed") }
-        });
-        let Counts { passed, failed, skipped, .. } = counts;
-        self.passed += passed;
-        self.failed += failed;
-        if !ended && failed > 0 {
-            // Counted test by test already.
-            self.failed_steps.remove(name);
-        }
-        let outcome = self.lines.pop().unwrap_or_default();
-        self.lines.push(format!("{outcome}: {passed} passed, {failed} failed, {skipped} skipped"));
-        self.lines.extend(counts.notes.iter().map(|note| format!("  {note}")));
-    }
-
-    /// The summary. A check that failed outside of a test counts as one failure, so 0 failed means that all is well.
-    fn finish(self) -> ExitCode {
-        let failed = self.failed + self.failed_steps.len() as u64;
-        println!("\n== summary");
-        for line in &self.lines {
-            println!("{line}");
-        }
-        println!("{} passed, {failed} failed", self.passed);
-        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

@@ -1,10 +1,15 @@
 //! Builds, runs and tests Transfer4me: `cargo xtask help`.
 //!
-//! [`site`] makes what browsers fetch, [`build`] adds the server, [`checks`] is `make test`, [`watch`] rebuilds on
-//! changes, [`wasm`] compiles for browsers, [`tools`] finds and calls programs.
+//! [`site`] makes what browsers fetch, [`build`] adds the server, [`checks`] is `make test`, [`description`] tries what
+//! docs/openapi.json says, [`watch`] rebuilds on changes, [`wasm`] compiles for browsers, [`tools`] and
+//! [`python`] find and call programs.
 
 mod build;
 mod checks;
+mod dependencies;
+mod description;
+mod python;
+mod report;
 mod site;
 mod tools;
 mod wasm;
@@ -21,6 +26,8 @@ cargo xtask dev [-- ARGUMENTS]            run --dev, and build and start again w
 cargo xtask test [--rust | --end2end] [ARGUMENTS OF PLAYWRIGHT]
                                           every check and test, or only one half
 cargo xtask lint                          formatting, lints, documentation
+cargo xtask interface                     what docs/openapi.json says, tried on the server by schemathesis
+cargo xtask fuzz [CASES [DECODER]]        a million made-up cases, or as many as that, for each decoder
 cargo xtask bench SPEC                    one Playwright spec of the `bench` project, for example bench_table
 cargo xtask simulate [--peers 8,64] [--size MIB] [--topology NAMES] [--scenario NAME] [--seed N] [--plot FILE]
                                           the seed pool on virtual links
@@ -56,6 +63,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "dev" => watch::run(passed_on),
         "test" => checks::test(rest),
         "lint" => checks::lint(),
+        "interface" => checks::interface(),
+        "fuzz" => checks::fuzz(rest),
         "bench" => checks::bench(rest),
         "simulate" => checks::simulate(rest),
         "help" | "--help" | "-h" => {

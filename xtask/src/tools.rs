@@ -155,7 +155,8 @@ pub fn slow_clock() -> Result<()> {
     debian_packages(missing, "for hosts with slower clocks")
 }
 
-fn debian_packages(missing: &[&str], why: &str) -> Result<()> {
+/// Installs these Debian packages, or says which are needed and `why`.
+pub fn debian_packages(missing: &[&str], why: &str) -> Result<()> {
     if !missing.is_empty() && !install_debian_packages(missing, why)? {
         let (names, all) = (missing.join(" and "), missing.join(" "));
         bail!("{why}, Debian's packages {names} are needed: `apt-get install {all}`");
