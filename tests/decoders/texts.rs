@@ -97,10 +97,14 @@ fn share_links() {
                 "\u{fffd}".as_bytes(),
             ]
         },
-        bytes_per_byte: 32,
+        bytes_per_byte: 96,
         check: |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let (path, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
+            if let Some(mended) = ShareLink::mended_path(path) {
+                let path = mended.split('#').next().unwrap();
+                assert_eq!(ShareLink::mended_path(path), None, "mended twice: {mended}");
+            }
             match ShareLink::from_location(path, fragment) {
                 Ok(link) => {
                     let url = link.to_url("");
