@@ -4,7 +4,7 @@
 //! it takes it would write the same way again, or reads as the same thing. tests/server/decoders.rs does so for what
 //! only the server reads. A short run is part of `make test`; `make fuzz` tries a million cases of each.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "all of this crate is tests")]
+#![expect(clippy::unwrap_used, reason = "all of this crate is tests")]
 
 mod harness;
 mod messages;
