@@ -34,7 +34,7 @@ pub enum ApiError {
     TooManyRequests(u64),
     /// The server is busy; wait this many seconds.
     Busy(u64),
-    /// The server's disk is full.
+    /// The server's disk is full, or it stores as much as it may.
     StorageFull,
     /// The server cannot answer now.
     Unavailable,
@@ -116,8 +116,8 @@ impl ApiError {
             Self::Busy(seconds) => {
                 format!("The server is busy. Try again in {}.", waiting_time(*seconds))
             }
-            Self::StorageFull => "The server has no room left on its disk. Its operator has to \
-                                  make some."
+            Self::StorageFull => "The server has no space left for new rooms. Try again later; \
+                                  whoever runs it can make some."
                 .into(),
             Self::Unavailable => "The server cannot answer right now. Try again soon.".into(),
             Self::Unreachable => {

@@ -4,24 +4,24 @@
 //! over the environment.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
+use super::config_error::{PREFIX, refusal, variable};
+use super::database::Ceilings;
 use super::stun_url;
 use crate::protocol::rooms::Topology;
 
-/// Prefix of every variable that this program reads.
-const PREFIX: &str = "T4M_";
+pub use super::config_error::ConfigError;
 
 /// Members of one room that a server can be set to: the roster still fits one signalling message.
 const MOST_PEERS_PER_ROOM: u16 = 256;
+/// Rooms that a server can be set to.
+const MOST_ROOMS: u64 = 100_000_000;
 
 /// Sends and plays files straight from browser to browser.
 #[derive(Clone, Debug, Parser)]
@@ -53,6 +53,20 @@ pub struct Config {
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = room_ttl)]
     pub room_ttl: Duration,
 
+    /// Bytes that the sealed lists of files of all rooms may take together: a number, or one with KiB, MiB, GiB or
+    /// TiB. No room is made beyond them; those that there are go on.
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    pub max_stored_bytes: u64,
+
+    /// Rooms at once, all that are not over.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000,
+          value_parser = clap::value_parser!(u64).range(1..=MOST_ROOMS))]
+    pub max_rooms: u64,
+
+    /// Bytes that stay free on the disk of the database: no room is made that would take of them. 0: all may be used.
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = bytes)]
+    pub min_free_bytes: u64,
+
     /// Members of one room at once, its owner included.
     #[arg(long, value_name = "NUMBER", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(2..=i64::from(MOST_PEERS_PER_ROOM)))]
@@ -81,28 +95,16 @@ pub struct Networks(pub Vec<IpNet>);
 #[derive(Clone, Debug, Default)]
 pub struct StunUrls(pub Vec<String>);
 
-/// Why the configuration is refused: a sentence that names the option. Also `--help` and `--version`, which
-/// are no mistake.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct ConfigError {
-    text: String,
-    exit_code: u8,
-}
-
-impl ConfigError {
-    /// Tells the operator, on standard output what was asked for and on standard error what is wrong.
-    pub fn report(&self) -> std::process::ExitCode {
-        // Nobody is left to tell if even that fails.
-        let _ = match self.exit_code {
-            0 => writeln!(std::io::stdout(), "{}", self.text.trim_end()),
-            _ => writeln!(std::io::stderr(), "{}", self.text.trim_end()),
-        };
-        self.exit_code.into()
-    }
-}
-
 impl Config {
+    /// What all rooms together may take.
+    pub fn ceilings(&self) -> Ceilings {
+        Ceilings {
+            rooms: self.max_rooms,
+            bytes: self.max_stored_bytes,
+            free_bytes: self.min_free_bytes,
+        }
+    }
+
     /// From the process's command line and environment.
     ///
     /// # Errors
@@ -159,23 +161,6 @@ fn command() -> clap::Command {
 
 fn is_setting(arg: &clap::Arg) -> bool {
     arg.get_action().takes_values()
-}
-
-/// `room-ttl` is set by `T4M_ROOM_TTL`.
-fn variable(long: &str) -> String {
-    format!("{PREFIX}{}", long.replace('-', "_").to_ascii_uppercase())
-}
-
-/// clap's refusal, with the variable named, because clap only knows the flag.
-fn refusal(error: &clap::Error) -> ConfigError {
-    let mut text = error.to_string();
-    if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation)
-        && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
-    {
-        let long = flag.trim_start_matches('-').split(' ').next().unwrap_or_default();
-        let _ = write!(text, "\n{} is the variable of the same meaning.\n", variable(long));
-    }
-    ConfigError { text, exit_code: u8::try_from(error.exit_code()).unwrap_or(2) }
 }
 
 fn database_url(text: &str) -> Result<String, String> {
@@ -235,6 +220,21 @@ fn stun_urls(text: &str) -> Result<StunUrls, String> {
 fn items(text: &str) -> impl Iterator<Item = &str> {
     let parts = if text.trim().is_empty() { None } else { Some(text.split(',').map(str::trim)) };
     parts.into_iter().flatten()
+}
+
+/// A whole number of bytes, plain or in a unit.
+fn bytes(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("", 0)];
+    let parts = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)));
+    let (number, shift) = parts.unwrap_or((text, &0));
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("it must be a whole number of bytes, such as 1073741824 or 1GiB".into());
+    }
+    // What a signed number of 64 bits holds, as everywhere in the database.
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    bytes
+        .filter(|bytes| i64::try_from(*bytes).is_ok())
+        .ok_or_else(|| "it must be less than 8388608TiB".into())
 }
 
 fn topology(text: &str) -> Result<Topology, String> {
@@ -298,6 +298,8 @@ mod tests {
         assert_eq!(config.database_url, "sqlite:transfer4me.db");
         assert_eq!(config.room_ttl, Duration::from_secs(86_400));
         assert_eq!((config.max_peers_per_room, config.topology), (64, Topology::Swarm));
+        assert_eq!((config.max_stored_bytes, config.min_free_bytes), (1 << 30, 512 << 20));
+        assert_eq!(config.max_rooms, 100_000);
         assert!(config.public_url.is_none() && config.stun_urls.0.is_empty());
         assert!(config.trickle_ice && config.trusted_proxies.0.is_empty());
     }
@@ -312,6 +314,9 @@ mod tests {
             ("T4M_STUN_URLS", "stun:a.example:3478,stun:b.example"),
             ("T4M_ROOM_TTL", "90m"),
             ("T4M_MAX_PEERS_PER_ROOM", "8"),
+            ("T4M_MAX_STORED_BYTES", "1000000"),
+            ("T4M_MAX_ROOMS", "12"),
+            ("T4M_MIN_FREE_BYTES", "0"),
             ("T4M_TOPOLOGY", "chain"),
             ("T4M_TRICKLE_ICE", "false"),
             ("T4M_LOG", "warn,transfer4me=debug"),
@@ -328,6 +333,8 @@ mod tests {
         assert_eq!(from_vars.public_url.as_deref(), Some("https://example.org"));
         assert_eq!(from_vars.room_ttl, Duration::from_secs(5400));
         assert_eq!((from_vars.stun_urls.0.len(), from_vars.topology), (2, Topology::Chain));
+        assert_eq!((from_vars.max_stored_bytes, from_vars.max_rooms), (1_000_000, 12));
+        assert_eq!(from_vars.min_free_bytes, 0);
         assert_eq!(config(&["--room-ttl", "1d"], &vars).unwrap().room_ttl.as_secs(), 86_400);
     }
 
@@ -357,6 +364,14 @@ mod tests {
         }
         for number in ["1", "many", "70000", "-3"] {
             refused("T4M_MAX_PEERS_PER_ROOM", number);
+        }
+        let bytes = "-1 +1 1.5GiB 1_GiB GiB 1GB 1gib 1G 0x10 8388608TiB 18446744073709551616";
+        for bytes in bytes.split(' ').chain(["", "1 GiB"]) {
+            refused("T4M_MAX_STORED_BYTES", bytes);
+            refused("T4M_MIN_FREE_BYTES", bytes);
+        }
+        for number in ["", "0", "-1", "1e3", "100000001"] {
+            refused("T4M_MAX_ROOMS", number);
         }
         for name in ["", "star", "Swarm", "swarm ", "direct,chain"] {
             refused("T4M_TOPOLOGY", name);

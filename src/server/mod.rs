@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`config`] | flags and `T4M_*` variables |
+//! | [`config`], `config_error` | flags and `T4M_*` variables, and why they are refused |
 //! | [`stun_url`] | STUN addresses by the grammar that browsers hold to |
 //! | [`telemetry`] | logs |
 //! | [`database`] | SQL, and nowhere else |
@@ -20,6 +20,7 @@
 pub mod assets;
 pub mod client_address;
 pub mod config;
+mod config_error;
 pub mod connections;
 pub mod database;
 pub mod error_chain;
@@ -125,7 +126,8 @@ impl AppState {
     ) -> Result<Self, StartError> {
         let Tuning { quotas, passwords, connections } = tuning;
         let opening = |source| StartError::Database { url: config.database_url.clone(), source };
-        let database = Database::open(&config.database_url).await.map_err(opening)?;
+        let database =
+            Database::open(&config.database_url, config.ceilings()).await.map_err(opening)?;
         let fresh = random_bytes::<KEY_BYTES>().map_err(|_| StartError::Key)?;
         let key = database.server_key("ticket", &fresh).await.map_err(opening)?;
         let tickets = Tickets::new(&key).map_err(|_| StartError::Key)?;

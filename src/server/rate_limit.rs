@@ -5,8 +5,8 @@
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
@@ -18,6 +18,11 @@ use crate::protocol::id::RoomId;
 
 /// How often buckets that are full again are forgotten, which bounds the memory.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// Clients, or pairs of a client and a room, that are remembered at once for each limit. Whoever comes beyond them
+/// has to wait: room ids and most of an IPv6 address are anyone's to choose.
+const MOST_BUCKETS: usize = 100_000;
+/// Time between two looks for buckets that are full, while there are too many.
+const CLEARING: Duration = Duration::from_secs(1);
 /// The unit in which manifests are counted.
 const MANIFEST_UNIT_BYTES: usize = 64 << 10;
 
@@ -59,20 +64,27 @@ impl Default for Quotas {
     }
 }
 
-struct Limiter<K: Hash + Eq + Clone>(RateLimiter<K, DashMapStateStore<K>, DefaultClock>);
+struct Limiter<K: Hash + Eq + Clone> {
+    buckets: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
+    /// When the full ones were last looked for because there were too many.
+    cleared: Mutex<Option<Instant>>,
+}
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(rate: Rate) -> Self {
         let nonzero = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_minute(nonzero(rate.per_minute)).allow_burst(nonzero(rate.burst));
-        Self(RateLimiter::dashmap(quota))
+        Self { buckets: RateLimiter::dashmap(quota), cleared: Mutex::default() }
     }
 
     fn take(&self, key: &K, tokens: NonZeroU32) -> Result<(), ApiError> {
-        match self.0.check_key_n(key, tokens) {
+        if self.buckets.len() >= MOST_BUCKETS && !self.make_room() {
+            return Err(ApiError::TooManyRequests(HOUSEKEEPING.as_secs()));
+        }
+        match self.buckets.check_key_n(key, tokens) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(wait)) => {
-                let wait = wait.wait_time_from(self.0.clock().now());
+                let wait = wait.wait_time_from(self.buckets.clock().now());
                 // Rounded up: a client that waits exactly as long is let in.
                 Err(ApiError::TooManyRequests(wait.as_secs() + 1))
             }
@@ -82,8 +94,18 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 
     fn forget_idle(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
+        self.buckets.retain_recent();
+        self.buckets.shrink_to_fit();
+    }
+
+    /// Forgets the full ones, but not for each request of a flood. Whether there is room now.
+    fn make_room(&self) -> bool {
+        let mut cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        if cleared.is_none_or(|at| at.elapsed() >= CLEARING) {
+            self.buckets.retain_recent();
+            *cleared = Some(Instant::now());
+        }
+        self.buckets.len() < MOST_BUCKETS
     }
 }
 
@@ -201,9 +223,31 @@ mod tests {
         for last in 0..100 {
             let _ = limits.join(client(last));
         }
-        assert_eq!(limits.0.join.0.len(), 100);
+        assert_eq!(limits.0.join.buckets.len(), 100);
         std::thread::sleep(Duration::from_millis(20));
         limits.forget_idle();
-        assert_eq!(limits.0.join.0.len(), 0);
+        assert_eq!(limits.0.join.buckets.len(), 0);
+    }
+
+    #[test]
+    fn no_number_of_made_up_rooms_takes_more_memory_than_there_is_for_it() {
+        let limits = RateLimits::new(&Quotas::default());
+        for number in 0..MOST_BUCKETS as u32 + 1000 {
+            let mut id = [0; 12];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            let _ = limits.unlock(client(1), RoomId::from_bytes(id));
+        }
+        assert_eq!(limits.0.unlock_room.buckets.len(), MOST_BUCKETS);
+        let refusal = limits.unlock(client(2), ROOM).unwrap_err();
+        assert_eq!(refusal, ApiError::TooManyRequests(HOUSEKEEPING.as_secs()));
+        // Those that are full again make room, once they are looked for.
+        let fast = Rate { burst: 1, per_minute: 6_000_000 };
+        let limits = RateLimits::new(&Quotas { unlock_room: fast, ..Quotas::default() });
+        for number in 0..MOST_BUCKETS as u32 + 1000 {
+            let mut id = [0; 12];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            let _ = limits.unlock(client(1), RoomId::from_bytes(id));
+        }
+        assert_eq!(limits.unlock(client(2), ROOM), Ok(()));
     }
 }

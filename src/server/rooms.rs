@@ -327,9 +327,12 @@ impl From<super::database::DatabaseError> for RoomError {
     /// The one place where the database's own words are logged; none of them leaves the server.
     fn from(error: super::database::DatabaseError) -> Self {
         use super::database::DatabaseError;
-        tracing::error!(error = %ErrorChain(&error), "the database refused");
+        match &error {
+            DatabaseError::Ceiling(_) => tracing::warn!(%error, "a room was refused"),
+            _ => tracing::error!(error = %ErrorChain(&error), "the database refused"),
+        }
         match error {
-            DatabaseError::Full(_) => Self::StorageFull,
+            DatabaseError::Full(_) | DatabaseError::Ceiling(_) => Self::StorageFull,
             DatabaseError::Damaged(_) => Self::Internal,
             DatabaseError::Busy(_) | DatabaseError::Failed(_) | DatabaseError::Migration(_) => {
                 Self::Unavailable

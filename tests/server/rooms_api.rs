@@ -275,3 +275,35 @@ async fn pages_of_other_sites_change_nothing_here() {
     let response = request.header("origin", server.origin.clone()).send().await;
     assert_eq!(response.status(), StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn a_full_server_refuses_new_rooms_in_words_and_goes_on_with_those_that_there_are() {
+    let sealed = json!(URL_SAFE_NO_PAD.encode(vec![1_u8; 100_000]));
+    for (args, fit) in [
+        (vec!["--max-stored-bytes=400KiB"], 3),
+        (vec!["--max-rooms=2"], 2),
+        (vec!["--min-free-bytes=8000000TiB"], 0),
+    ] {
+        let server = start_with(Setup { args, ..Setup::default() }).await;
+        let mut rooms = Vec::new();
+        for _ in 0..fit {
+            rooms.push(server.room_with(json!({"sealed_manifest": sealed})).await);
+        }
+        let body = create_with("sealed_manifest", sealed.clone());
+        let refused = server.post("/api/rooms", &body).await;
+        assert!(refused.text().contains("no space left for new rooms"), "{}", refused.text());
+        assert_eq!(refusal(&refused), (503, "storage_full".into()));
+        let refused = server.post("/rpc/create_room", &json!({"room": body})).await;
+        assert_eq!(refusal(&refused), (503, "storage_full".into()));
+        // Whoever is there notices nothing.
+        let Some(room) = rooms.pop() else { continue };
+        let (_owner, _) = server.owner(&room).await;
+        let (_recipient, _) = server.recipient(&room).await;
+        let manifest = server.get(&room.created.links.manifest).await;
+        assert_eq!(manifest.bytes().len(), 100_000);
+        // One that ends leaves its place.
+        assert_eq!(server.close(&room).await, StatusCode::NO_CONTENT);
+        server.room_with(json!({"sealed_manifest": sealed})).await;
+        assert_eq!(refusal(&server.post("/api/rooms", &body).await).0, 503);
+    }
+}

@@ -3,11 +3,21 @@
 //! SQLite in WAL mode, so that pages are read while rooms are made. Queries are checked when they run, by the
 //! tests, and no database is needed to build.
 
+mod storage;
+
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Row, SqlitePool};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+pub use storage::Ceilings;
+use storage::{Disk, stored_bytes};
 
 use crate::protocol::id::{JoinVerifier, RoomId};
 use crate::protocol::rooms::{MediaKind, Topology};
@@ -18,6 +28,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 4;
 /// Seconds that the row of a room that is over is kept.
 const TOMBSTONE_SECONDS: i64 = 24 * 60 * 60;
+/// Rows of rooms that are over which are kept, so that they stay small.
+const MOST_TOMBSTONES: i64 = 10_000;
+/// Bytes to which the journal is cut once it was written into the file.
+const JOURNAL_BYTES: &str = "16777216";
 
 // Primary result codes: https://www.sqlite.org/rescode.html
 const SQLITE_BUSY: i32 = 5;
@@ -30,6 +44,9 @@ pub enum DatabaseError {
     /// The disk, or the space the database may take, is full.
     #[error("the database's disk is full")]
     Full(#[source] sqlx::Error),
+    /// The operator allows no more than there is of this.
+    #[error("one room more would be over the limit of {0}")]
+    Ceiling(&'static str),
     /// Others held it for too long.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
@@ -90,6 +107,10 @@ pub struct RoomRow {
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: SqlitePool,
+    disk: Disk,
+    ceilings: Ceilings,
+    /// Held from the look at the disk to the end of the write, so that the next one sees it.
+    adding: Arc<Mutex<()>>,
 }
 
 impl Database {
@@ -97,14 +118,21 @@ impl Database {
     ///
     /// # Errors
     /// The file cannot be opened, or was written by a newer version.
-    pub async fn open(url: &str) -> Result<Self, DatabaseError> {
-        Self::connect(SqliteConnectOptions::from_str(url)?.busy_timeout(BUSY_TIMEOUT)).await
+    pub async fn open(url: &str, ceilings: Ceilings) -> Result<Self, DatabaseError> {
+        let options = SqliteConnectOptions::from_str(url)?.busy_timeout(BUSY_TIMEOUT);
+        Self::connect(options, ceilings).await
     }
 
-    async fn connect(options: SqliteConnectOptions) -> Result<Self, DatabaseError> {
+    async fn connect(
+        options: SqliteConnectOptions,
+        ceilings: Ceilings,
+    ) -> Result<Self, DatabaseError> {
+        let disk = Disk::of(&options);
         let options = options
             .create_if_missing(true)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
+            .pragma("journal_size_limit", JOURNAL_BYTES)
             .synchronous(SqliteSynchronous::Normal);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -112,7 +140,8 @@ impl Database {
             .connect_with(options)
             .await?;
         sqlx::migrate!().run(&pool).await?;
-        Ok(Self { pool })
+        storage::give_back_from_now_on(&pool).await?;
+        Ok(Self { pool, disk, ceilings, adding: Arc::default() })
     }
 
     /// Whether it answers.
@@ -146,19 +175,26 @@ impl Database {
         Ok(row.try_get("bytes")?)
     }
 
-    /// Adds a room.
+    /// Adds a room, unless there would be more than the operator allows.
     ///
     /// # Errors
-    /// As everywhere here; [`DatabaseError::Full`] is to be expected one day.
+    /// As everywhere here; [`DatabaseError::Ceiling`] and [`DatabaseError::Full`] are to be expected one day.
     pub async fn insert_room(
         &self,
         room: &RoomRow,
         sealed_manifest: &[u8],
     ) -> Result<(), DatabaseError> {
-        sqlx::query(
+        let bytes = stored_bytes(sealed_manifest.len());
+        let Ceilings { rooms: most_rooms, bytes: most_bytes, free_bytes } = self.ceilings;
+        let _adding = timeout(BUSY_TIMEOUT, self.adding.lock())
+            .await
+            .map_err(|_| DatabaseError::Busy(sqlx::Error::PoolTimedOut))?;
+        self.disk.check(bytes, free_bytes).await?;
+        let added = sqlx::query(
             "insert into rooms (room_id, created_at, expires_at, sealed_manifest, total_bytes, \
              file_count, media_kind, topology, join_verifier, owner_token_hash, password_hash) \
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? from storage \
+             where rooms < ? and bytes <= ?",
         )
         .bind(room.room_id.to_text())
         .bind(room.created_at)
@@ -171,9 +207,15 @@ impl Database {
         .bind(room.join_verifier.as_bytes().as_slice())
         .bind(room.owner_token_hash.as_slice())
         .bind(room.password_hash.as_deref())
+        .bind(i64::try_from(most_rooms).unwrap_or(i64::MAX))
+        // Negative, if this one alone is more than that.
+        .bind(i64::try_from(i128::from(most_bytes) - i128::from(bytes)).unwrap_or(i64::MAX))
         .execute(&self.pool)
         .await?;
-        Ok(())
+        match added.rows_affected() {
+            0 => Err(DatabaseError::Ceiling("stored rooms")),
+            _ => Ok(()),
+        }
     }
 
     /// A room that is open or that was swept less than a day ago.
@@ -257,10 +299,22 @@ impl Database {
         .bind(now)
         .fetch_all(&self.pool)
         .await?;
-        sqlx::query("delete from rooms where min(expires_at, ifnull(closed_at, expires_at)) <= ?")
-            .bind(now - TOMBSTONE_SECONDS)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "delete from rooms where sealed_manifest is null \
+             and min(expires_at, ifnull(closed_at, expires_at)) <= ?",
+        )
+        .bind(now - TOMBSTONE_SECONDS)
+        .execute(&self.pool)
+        .await?;
+        sqlx::query(
+            "delete from rooms where room_id in (select room_id from rooms \
+             where sealed_manifest is null \
+             order by min(expires_at, ifnull(closed_at, expires_at)) desc limit -1 offset ?)",
+        )
+        .bind(MOST_TOMBSTONES)
+        .execute(&self.pool)
+        .await?;
+        storage::give_back(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 let text: &str = row.try_get("room_id")?;
@@ -285,107 +339,4 @@ fn topology(text: &str) -> Result<Topology, DatabaseError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::*;
-    use crate::protocol::id::OwnerToken;
-    use crate::server::random_bytes;
-
-    fn file() -> PathBuf {
-        let name = OwnerToken::from_bytes(random_bytes().unwrap()).to_text();
-        std::env::temp_dir().join(format!("t4m-test-{name}.db"))
-    }
-
-    fn room(byte: u8) -> RoomRow {
-        RoomRow {
-            room_id: RoomId::from_bytes([byte; 12]),
-            created_at: 100,
-            expires_at: 200,
-            closed_at: None,
-            total_bytes: 1 << 40,
-            file_count: 3,
-            media_kind: MediaKind::Video,
-            topology: Topology::Direct,
-            join_verifier: JoinVerifier::from_bytes([2; 32]),
-            owner_token_hash: [3; 32],
-            password_hash: Some("hash".into()),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_room_comes_back_as_it_was_put_in() {
-        let file = file();
-        let database = Database::open(&format!("sqlite:{}", file.display())).await.unwrap();
-        database.insert_room(&room(1), b"sealed").await.unwrap();
-        let found = database.room(&room(1).room_id).await.unwrap();
-        assert_eq!(format!("{:?}", found.unwrap()), format!("{:?}", room(1)));
-        assert!(database.room(&room(2).room_id).await.unwrap().is_none());
-        let manifest = database.sealed_manifest(&room(1).room_id).await.unwrap();
-        assert_eq!(manifest.as_deref(), Some(b"sealed".as_slice()));
-        database.close().await;
-        let _ = std::fs::remove_file(file);
-    }
-
-    #[tokio::test]
-    async fn a_sweep_ends_what_has_expired_once_and_forgets_it_a_day_later() {
-        let file = file();
-        let database = Database::open(&format!("sqlite:{}", file.display())).await.unwrap();
-        let id = room(1).room_id;
-        database.insert_room(&room(1), b"sealed").await.unwrap();
-        database.insert_room(&RoomRow { expires_at: 1_000_000, ..room(2) }, b"x").await.unwrap();
-        assert_eq!(database.sweep(199).await.unwrap(), []);
-        assert_eq!(database.sweep(200).await.unwrap(), [id]);
-        assert_eq!(database.sweep(201).await.unwrap(), []);
-        assert!(database.sealed_manifest(&id).await.unwrap().is_none());
-        assert!(database.room(&id).await.unwrap().is_some());
-        database.sweep(200 + TOMBSTONE_SECONDS).await.unwrap();
-        assert!(database.room(&id).await.unwrap().is_none());
-        // One that was closed is forgotten a day after that, however long it was meant to live.
-        database.close_room(&room(2).room_id, 300).await.unwrap();
-        database.sweep(299 + TOMBSTONE_SECONDS).await.unwrap();
-        assert_eq!(database.room(&room(2).room_id).await.unwrap().unwrap().closed_at, Some(300));
-        database.sweep(300 + TOMBSTONE_SECONDS).await.unwrap();
-        assert!(database.room(&room(2).room_id).await.unwrap().is_none());
-        let _ = std::fs::remove_file(file);
-    }
-
-    #[tokio::test]
-    async fn the_first_key_of_a_name_stays() {
-        let file = file();
-        let database = Database::open(&format!("sqlite:{}", file.display())).await.unwrap();
-        assert_eq!(database.server_key("ticket", b"first").await.unwrap(), b"first");
-        assert_eq!(database.server_key("ticket", b"second").await.unwrap(), b"first");
-        let _ = std::fs::remove_file(file);
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_is_told_apart_and_what_was_there_stays_readable() {
-        let file = file();
-        let options = SqliteConnectOptions::new().filename(&file).pragma("max_page_count", "40");
-        let database = Database::connect(options).await.unwrap();
-        database.insert_room(&room(1), b"sealed").await.unwrap();
-        let error = database.insert_room(&room(2), &vec![0; 1 << 20]).await.unwrap_err();
-        assert!(matches!(error, DatabaseError::Full(_)), "{error:?}");
-        assert!(database.room(&room(1).room_id).await.unwrap().is_some());
-        assert!(database.room(&room(2).room_id).await.unwrap().is_none());
-        let _ = std::fs::remove_file(file);
-    }
-
-    #[tokio::test]
-    async fn a_locked_database_is_busy_and_can_still_be_read() {
-        let file = file();
-        let options =
-            SqliteConnectOptions::new().filename(&file).busy_timeout(Duration::from_millis(50));
-        let database = Database::connect(options.clone()).await.unwrap();
-        let other = Database::connect(options).await.unwrap();
-        let mut writer = other.pool.acquire().await.unwrap();
-        sqlx::query("begin immediate").execute(&mut *writer).await.unwrap();
-        let error = database.insert_room(&room(1), b"sealed").await.unwrap_err();
-        assert!(matches!(error, DatabaseError::Busy(_)), "{error:?}");
-        assert!(database.room(&room(1).room_id).await.unwrap().is_none());
-        sqlx::query("rollback").execute(&mut *writer).await.unwrap();
-        database.insert_room(&room(1), b"sealed").await.unwrap();
-        let _ = std::fs::remove_file(file);
-    }
-}
+mod tests;
