@@ -9,7 +9,7 @@
 //! | [`limits`] | all numbers, by how many files the process may open |
 //! | [`table`] | decides who gets a place and who has to give it up; pure |
 //! | [`pace`] | decides what is too slow; pure |
-//! | [`place`], [`bodies`] | what one connection is doing, seen from its socket and its bodies |
+//! | `place`, `bodies` | what one connection is doing, seen from its socket and its bodies |
 //!
 //! hyper itself ends connections whose request's head does not come. It knows no limit for bodies, for answers
 //! that nobody takes, and for how many there are. Only HTTP/1.1 is spoken here: proxies speak the rest.
