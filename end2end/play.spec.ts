@@ -279,24 +279,6 @@ test("the keys of the lock screen, the volume and the speed do what they say", a
   expect(await left()).toEqual([]);
 });
 
-test("what this browser does not play is not offered, and the reason is there", async ({ folder, owner, recipient }) => {
-  const strange = await makeFile(folder, "2 strange.wma", 200_000);
-  const alone = await recipient((await owner([strange.path])).link);
-  await expect(alone.page.getByText("This browser does not play WMA files.")).toBeVisible();
-  await expect(alone.page.getByRole("button", { name: "Play", exact: true })).toHaveCount(0);
-  expect((await alone.download()).sha256).toBe(strange.sha256);
-
-  const songs = [await makeMedia(folder, "1 first.mp3", 12), await makeMedia(folder, "3 third.mp3", 12)];
-  const one = await recipient((await owner([strange.path, ...songs.map((song) => song.path)])).link);
-  await one.play();
-  const rows = one.player.getByRole("list", { name: "Playlist" }).getByRole("listitem");
-  await expect(rows).toHaveCount(3);
-  await expect(rows.nth(1)).toContainText("This browser does not play WMA files.");
-  await expect(rows.nth(1).getByRole("button")).toBeDisabled();
-  await one.player.getByRole("button", { name: "Next" }).click();
-  await expect(one.player.locator("[aria-current=true]")).toHaveText("3 third.mp3");
-});
-
 test("what a film says of itself is read without walking through it", async ({ folder, owner, recipient }) => {
   const film = await makeMedia(folder, "film.webm", 300, ["-metadata", "title=Three Tones"]);
   const { owner: sender, link } = await owner([film.path]);

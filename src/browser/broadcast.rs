@@ -8,8 +8,9 @@ use web_sys::{Blob, Element, File};
 
 use super::circle_driver::{CircleDriver, Company};
 use super::media::capture::{Capture, can_capture};
-use super::media::player::{Player, WholeFiles};
+use super::media::player::Player;
 use super::media::tracks::{file_rows, tracks};
+use super::media::whole_files::WholeFiles;
 use super::swarm_driver::Access;
 use crate::circle::{CircleStatus, Input, Part};
 use crate::media::kind::Kind;
@@ -36,7 +37,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// A broadcast of these files that plays nothing yet; `None` if there is nothing that this browser plays.
+    /// A broadcast of these files that plays nothing yet; `None` if there is nothing to play.
     pub fn new(
         manifest: &Manifest,
         files: &[File],
@@ -44,7 +45,7 @@ impl Broadcast {
         on_change: impl Fn(BroadcastView) + 'static,
     ) -> Option<Self> {
         let (tracks, _) = tracks(&file_rows(manifest));
-        if tracks.iter().all(|track| track.refusal.is_some()) {
+        if tracks.is_empty() {
             return None;
         }
         let room = access.room_id.to_string();

@@ -11,9 +11,10 @@ use super::owner_record::OwnerRecord;
 use super::selection::{ChosenFile, bytes_of};
 use super::server_call::call;
 use crate::api::{ApiError, CallCreateRoom};
+use crate::media::kind;
 use crate::protocol::link::ShareLink;
 use crate::protocol::manifest::{Manifest, ManifestFile};
-use crate::protocol::rooms::{CreateRoom, CreatedRoom, MediaKind, PasswordRequest};
+use crate::protocol::rooms::{CreateRoom, CreatedRoom, PasswordRequest};
 
 /// A room that was just made, and what it is served from.
 pub struct NewRoom {
@@ -67,7 +68,7 @@ impl NewRoom {
             sealed_manifest: URL_SAFE_NO_PAD.encode(&sealed),
             total_bytes: manifest.total_bytes(),
             file_count: u32::try_from(manifest.files.len()).unwrap_or(u32::MAX),
-            media_kind: media_kind(&files),
+            media_kind: kind::of_all(manifest.files.iter().map(|file| file.path.as_str())),
             join_verifier: secrets.join_verifier().await?,
             password,
             topology: None,
@@ -101,20 +102,4 @@ fn handles_of(chosen: &[ChosenFile]) -> Array {
         return Array::new();
     }
     chosen.iter().map(|chosen| chosen.handle.clone().unwrap_or_default()).collect()
-}
-
-/// What the files mostly are, by the types that the browser gives them.
-fn media_kind(files: &[File]) -> MediaKind {
-    let all = |prefixes: &[&str]| {
-        files.iter().all(|file| prefixes.iter().any(|prefix| file.type_().starts_with(prefix)))
-    };
-    if all(&["audio/"]) {
-        MediaKind::Audio
-    } else if all(&["video/", "audio/"]) {
-        MediaKind::Video
-    } else if all(&["image/"]) {
-        MediaKind::Image
-    } else {
-        MediaKind::Other
-    }
 }

@@ -266,8 +266,7 @@ fn row(player: PlayerHandle, track: &Track) -> impl IntoView + use<> {
     let file = track.file;
     let current = part(player, move |view| view.current == Some(file));
     let follows = part(player, |view| view.follows);
-    let refused = track.refusal.is_some();
-    let disabled = when(move || refused || follows.get());
+    let disabled = when(move || follows.get());
     view! {
         <li class="playlist-row" class:current=when(move || current.get())>
             <button
@@ -279,7 +278,6 @@ fn row(player: PlayerHandle, track: &Track) -> impl IntoView + use<> {
             >
                 <bdi>{track.title.clone()}</bdi>
             </button>
-            {track.refusal.clone().map(|words| view! { <span class="hint">{words}</span> })}
         </li>
     }
 }

@@ -88,8 +88,6 @@ pub struct FileRow {
     pub wanted: bool,
     /// What can be done with it besides saving it.
     pub kind: Option<Kind>,
-    /// Why this browser cannot do that, in one sentence, as far as it says so beforehand.
-    pub refusal: Option<String>,
 }
 
 /// Where a finished download went.
@@ -192,8 +190,6 @@ pub struct Track {
     pub bytes: u64,
     /// Whether it is fetched.
     pub wanted: bool,
-    /// Why this browser cannot play it.
-    pub refusal: Option<String>,
 }
 
 /// A picture that is looked at.

@@ -1,12 +1,14 @@
 //! The browser's own player.
 
+use std::cell::Cell;
+
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event, HtmlMediaElement};
 
 use super::super::error::Error;
 use super::super::listener::Listener;
-use crate::media::kind::{self, Kind, MediaType};
+use crate::media::kind::Kind;
 
 /// What is listened to, all with one ear.
 const EVENTS: [&str; 14] = [
@@ -30,6 +32,8 @@ const EVENTS: [&str; 14] = [
 pub struct MediaElement {
     pub kind: Kind,
     pub element: HtmlMediaElement,
+    /// Seconds from the start, where that was found out in another way than by this element; else nothing.
+    pub length: Cell<f64>,
     _listeners: Vec<Listener>,
 }
 
@@ -53,7 +57,7 @@ impl MediaElement {
             let heard = heard.clone();
             Listener::new(&element, event, move |_: Event| heard(event))
         });
-        Ok(Self { kind, element, _listeners: listeners.into() })
+        Ok(Self { kind, element, length: Cell::new(0.0), _listeners: listeners.into() })
     }
 
     /// Begins; a browser that refuses, because the person did not click, stays paused.
@@ -81,7 +85,12 @@ impl MediaElement {
     /// Seconds from the start, as far as it is known.
     pub fn duration(&self) -> f64 {
         let duration = self.element.duration();
-        if duration.is_finite() { duration } else { 0.0 }
+        if duration.is_finite() { duration } else { self.length.get() }
+    }
+
+    /// Whether it can be sent to this second.
+    pub fn reaches(&self, seconds: f64) -> bool {
+        seconds < self.element.duration()
     }
 
     /// Whether it plays, and the browser has fetched so many seconds more, or all to the end.
@@ -122,20 +131,4 @@ impl Drop for MediaElement {
         self.element.load();
         self.element.remove();
     }
-}
-
-/// Why this browser cannot play content of this type, if it says so; `path` is what the person knows it by.
-pub fn refusal(path: &str, MediaType { kind, mime }: MediaType) -> Option<String> {
-    let name = match kind {
-        Kind::Audio => "audio",
-        Kind::Video => "video",
-        Kind::Image => return None,
-    };
-    let document = web_sys::window()?.document()?;
-    let element: HtmlMediaElement = document.create_element(name).ok()?.dyn_into().ok()?;
-    let ending = kind::ending(path)?.to_ascii_uppercase();
-    element
-        .can_play_type(mime)
-        .is_empty()
-        .then(|| format!("This browser does not play {ending} files."))
 }

@@ -198,7 +198,7 @@ impl Inner {
         let entry = |track: &Track| Entry {
             file: track.file,
             empty: track.bytes == 0,
-            offered: track.refusal.is_none() && track.wanted,
+            offered: track.wanted,
         };
         self.tracks.borrow().iter().map(entry).collect()
     }

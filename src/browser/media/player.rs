@@ -13,12 +13,14 @@ use super::super::timer::Timer;
 use super::answers::Answers;
 use super::element::MediaElement;
 use super::keys::{self, Meaning};
+use super::length::Length;
 use super::loudness::Heard;
 use super::session::Session;
 use super::tags::Tags;
+use super::whole_files::WholeFiles;
 use super::{places, service_worker};
 use crate::media::album::{Album, Fault};
-use crate::media::kind::{self, Kind};
+use crate::media::kind::Kind;
 use crate::media::sound::Sound;
 use crate::transfer::{PlayerCommand, PlayerView, Track};
 
@@ -42,8 +44,10 @@ pub(super) struct Inner {
     pub(super) view: RefCell<PlayerView>,
     pub(super) element: RefCell<Option<Rc<MediaElement>>>,
     pub(super) place: RefCell<Option<Element>>,
-    /// Where to go once the length is known.
+    /// Where to go once the head of it is here.
     pub(super) seek_to: Cell<Option<f64>>,
+    /// Where the browser does not know it.
+    pub(super) length: Length,
     /// It is to play as soon as it can.
     pub(super) wants: Cell<bool>,
     pub(super) retries: Cell<u32>,
@@ -76,21 +80,6 @@ pub(super) struct Inner {
     pub(super) on_moved: RefCell<Option<Box<dyn Fn()>>>,
 }
 
-/// A finished download.
-pub struct WholeFiles {
-    pub content: Blob,
-    /// Each file that came, and its first byte.
-    pub places: Vec<(usize, u64)>,
-}
-
-impl WholeFiles {
-    fn part(&self, track: &Track, mime: &str) -> Option<Blob> {
-        let (_, start) = self.places.iter().find(|(file, _)| *file == track.file)?;
-        let (start, end) = (*start as f64, (*start + track.bytes) as f64);
-        self.content.slice_with_f64_and_f64_and_content_type(start, end, mime).ok()
-    }
-}
-
 /// The page's player; dropping it ends it.
 pub struct Player {
     pub(super) inner: Rc<Inner>,
@@ -107,7 +96,7 @@ impl Player {
     ) -> Self {
         let tracks = Arc::new(tracks);
         let asks = answers.is_some();
-        let any = !pictures.is_empty() || tracks.iter().any(|track| track.refusal.is_none());
+        let any = !pictures.is_empty() || !tracks.is_empty();
         let Sound { volume, muted, speed } = Heard::Player.recall();
         let view = PlayerView {
             tracks: tracks.clone(),
@@ -126,6 +115,7 @@ impl Player {
             element: RefCell::default(),
             place: RefCell::default(),
             seek_to: Cell::new(None),
+            length: Length::default(),
             wants: Cell::new(false),
             retries: Cell::new(0),
             retry: RefCell::default(),
@@ -191,10 +181,9 @@ impl Player {
     /// there is any.
     pub fn first(&self) -> Option<usize> {
         let tracks = self.inner.tracks.borrow().clone();
-        let playable: Vec<&Track> = tracks.iter().filter(|track| track.refusal.is_none()).collect();
-        let wanted = || playable.iter().filter(|track| track.wanted).map(|track| track.file);
+        let wanted = || tracks.iter().filter(|track| track.wanted).map(|track| track.file);
         let remembered = places::recall(&self.inner.room).map(|(file, _)| file);
-        let any = playable.first().map(|track| track.file);
+        let any = tracks.first().map(|track| track.file);
         remembered.and_then(|last| wanted().find(|file| *file == last)).or(wanted().next()).or(any)
     }
 
@@ -248,6 +237,7 @@ impl Player {
 
     /// More of the room is here.
     pub fn refresh(&self) {
+        self.inner.find_length();
         self.inner.refresh();
     }
 }
@@ -286,12 +276,14 @@ impl Inner {
         self.tags.replace(None);
         self.wants.set(true);
         self.seek_to.set((from > 0.0).then_some(from));
+        self.length.end();
         self.remembered.set(from);
         let same = self.element.borrow().as_ref().is_some_and(|old| old.kind == track.kind);
         if same {
             if let Some(element) = &*self.element.borrow() {
                 let _ = element.element.pause();
                 let _ = element.element.remove_attribute("src");
+                element.length.set(0.0);
             }
         } else {
             self.element.replace(None);
@@ -374,22 +366,5 @@ impl Inner {
             track if missing || self.album.borrow().is_gone(track.file) => Some(Fault::Gone),
             _ => None,
         }
-    }
-
-    /// Where the content of a file is to be had, if it is yet.
-    pub(super) fn address(&self, track: &Track, controls: bool) -> Option<String> {
-        match controls {
-            true => Some(format!("/media/{}/{}", self.room, track.file)),
-            false => self.address_of_whole(track),
-        }
-    }
-
-    fn address_of_whole(&self, track: &Track) -> Option<String> {
-        let mime = kind::of_path(&track.title)?.mime;
-        let part = self.whole.borrow().as_ref()?.part(track, mime)?;
-        let url = ObjectUrl::new(&part).ok()?;
-        let address = url.address().to_owned();
-        self.address.replace(Some((url, part)));
-        Some(address)
     }
 }

@@ -54,12 +54,7 @@ impl Inner {
         let Some(element) = self.element.borrow().clone() else { return };
         match event {
             "loadedmetadata" => {
-                // Whoever stopped at the very end begins anew; what broke there goes on there.
-                if let Some(seconds) = self.seek_to.take()
-                    && (seconds < element.duration() - 1.0 || self.retries.get() > 0)
-                {
-                    element.element.set_current_time(seconds);
-                }
+                self.go_to_where_it_was(&element);
                 let bytes = self.current().map_or(0, |track| track.bytes);
                 let duration = element.duration();
                 if duration > 0.0
@@ -85,6 +80,7 @@ impl Inner {
             // Something else may have had the lock screen meanwhile.
             "play" if self.session.borrow().is_none() => self.take_session(),
             "pause" => self.remember(),
+            "durationchange" => self.has_grown(&element),
             "timeupdate" => {
                 let now = element.element.current_time();
                 let goes_on = self.seek_to.get().is_none() && element.has_what_follows();
@@ -101,6 +97,7 @@ impl Inner {
         if element.is_ahead_by(SECONDS_BEFORE_TAGS) {
             self.read_tags();
         }
+        self.find_length();
         self.refresh();
         if !SMALL.contains(&event) {
             self.tell_session();
@@ -195,6 +192,7 @@ impl Inner {
             PlayerCommand::Close => {
                 self.remember();
                 self.wants.set(false);
+                self.length.end();
                 self.element.replace(None);
                 if let Some(tell) = &*self.on_element.borrow() {
                     tell(None);
@@ -219,6 +217,7 @@ impl Inner {
     pub(super) fn go_to(&self, element: &MediaElement, seconds: f64) {
         let (media, most) = (&element.element, element.duration());
         let broke = media.error().is_some();
+        self.length.forget();
         if most > 0.0 && !broke {
             media.set_current_time(seconds.clamp(0.0, most));
         } else if media.ready_state() == 0 || broke {

@@ -1,6 +1,5 @@
 //! What of a room's files can be heard, seen or looked at.
 
-use super::element::refusal;
 use crate::archive::safe_path::shown_name;
 use crate::media::kind::{self, Kind};
 use crate::media::natural;
@@ -9,15 +8,11 @@ use crate::transfer::{FileRow, Track};
 
 /// The files as they are listed.
 pub fn file_rows(manifest: &Manifest) -> Vec<FileRow> {
-    let rows = manifest.files.iter().map(|file| {
-        let media = kind::of_path(&file.path);
-        FileRow {
-            path: shown_name(&file.path),
-            bytes: file.bytes,
-            wanted: true,
-            kind: media.map(|media| media.kind),
-            refusal: media.and_then(|media| refusal(&file.path, media)),
-        }
+    let rows = manifest.files.iter().map(|file| FileRow {
+        path: shown_name(&file.path),
+        bytes: file.bytes,
+        wanted: true,
+        kind: kind::of_path(&file.path).map(|media| media.kind),
     });
     rows.collect()
 }
@@ -29,8 +24,7 @@ pub fn tracks(rows: &[FileRow]) -> (Vec<Track>, Vec<Track>) {
     let track = |(file, row): (usize, &FileRow)| {
         let kind = row.kind?;
         let title = row.path.rsplit('/').next().unwrap_or(&row.path).to_owned();
-        let refusal = row.refusal.clone();
-        Some(Track { file, title, kind, bytes: row.bytes, wanted: true, refusal })
+        Some(Track { file, title, kind, bytes: row.bytes, wanted: true })
     };
     let all = files.into_iter().filter_map(track);
     all.partition(|track| track.kind != Kind::Image)

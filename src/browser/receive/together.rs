@@ -85,9 +85,7 @@ impl Inner {
         let playable = |inner: &Self| {
             let view = inner.view.borrow();
             let row = view.files.as_ref().and_then(|files| files.get(file).cloned());
-            row.is_some_and(|row| {
-                matches!(row.kind, Some(Kind::Audio | Kind::Video)) && row.refusal.is_none()
-            })
+            row.is_some_and(|row| matches!(row.kind, Some(Kind::Audio | Kind::Video)))
         };
         // A host may name anything.
         if !playable(self) {

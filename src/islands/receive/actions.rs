@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Download, Stage};
-use crate::components::later::{later, paragraph, slot, text, when};
+use crate::components::later::{later, slot, text, when};
 use crate::swarm::status::Phase;
 use crate::transfer::{Receive, Saved};
 
@@ -11,18 +11,9 @@ use crate::transfer::{Receive, Saved};
 #[component]
 pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> impl IntoView {
     let shows_play = Memo::new(move |_| {
-        download.player.with(|player| {
-            player.current.is_none() && player.tracks.iter().any(|track| track.refusal.is_none())
-        })
+        download.player.with(|player| player.current.is_none() && !player.tracks.is_empty())
     });
     let shows_view = Memo::new(move |_| download.player.with(|player| player.pictures > 0));
-    // There is something to play, and no button for it: it has to be said why.
-    let refusal = Memo::new(move |_| {
-        download.player.with(|player| {
-            let all = player.tracks.iter().all(|track| track.refusal.is_some());
-            player.tracks.first().filter(|_| all).and_then(|track| track.refusal.clone())
-        })
-    });
     view! {
         <div class="receive-actions">
             {move || (stage.get() == Stage::Ready).then(|| view! { <Start download=download /> })}
@@ -36,7 +27,6 @@ pub fn Actions(download: Download, phase: Memo<Phase>, stage: Memo<Stage>) -> im
             })}
             {slot(move || shows_play.get().then(|| later(move || view! { <Play download=download /> })))}
             {slot(move || shows_view.get().then(|| later(move || view! { <Look download=download /> })))}
-            {slot(move || paragraph("hint", refusal.get()))}
         </div>
     }
 }

@@ -12,9 +12,8 @@ use crate::transfer::Receive;
 #[component]
 pub fn Together(download: Download) -> impl IntoView {
     let offered = Memo::new(move |_| {
-        let playable = |download: Download| {
-            download.player.with(|player| player.tracks.iter().any(|t| t.refusal.is_none()))
-        };
+        let playable =
+            |download: Download| download.player.with(|player| !player.tracks.is_empty());
         playable(download) && download.live.with(|live| live.circle.is_none())
     });
     let takes_part = Memo::new(move |_| download.together.with(Option::is_some));

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::Download;
 use crate::components::later::{later, slot, text, watch};
 use crate::islands::page;
-use crate::transfer::{PlayerCommand, Receive};
+use crate::transfer::{PictureView, PlayerCommand, Receive};
 
 /// The viewer, while a picture is looked at.
 #[component]
@@ -65,12 +65,13 @@ fn Open(download: Download) -> impl IntoView {
         }))
     };
     let waiting = move || {
-        let words = match (problem.get(), picture.get()?.address) {
-            (true, _) => {
-                "This browser cannot show it: it is damaged, or is not the picture that its name says. You can still \
-                 download it."
-            }
-            (false, None) => "It is shown when everything is here.",
+        let PictureView { title, address, .. } = picture.get()?;
+        let words = match (problem.get(), address) {
+            (true, _) => format!(
+                "This browser cannot show {title}: it is damaged, is not what its name says, or is of a kind that the \
+                 browser does not know. You can still download it."
+            ),
+            (false, None) => "It is shown when everything is here.".to_owned(),
             _ => return None,
         };
         Some(later(move || view! { <p class="notice">{words}</p> }))
