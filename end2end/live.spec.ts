@@ -113,6 +113,95 @@ test("whoever comes late hears the present moment, mutes, and sees who else list
   await expectSameTone(sent.owner, first);
 });
 
+for (const from of ["Recipients", "Listeners"] as const) {
+  test(`whoever is removed from ${from} gets nothing more, of files and of sound`, async ({ folder, owner, recipient }) => {
+    const song = await makeMedia(folder, "song.mp3", 300);
+    const sent = await owner([song.path]);
+    await sent.owner.limitUpload("0.2");
+    const listener = await recipient(sent.link);
+    await listener.listenLive.click();
+    await sent.owner.playLive.getByRole("button", { name: "Play live" }).click();
+    await expectHeard(sent.owner, listener);
+    await listener.button("Download").click();
+    await expect(sent.owner.recipients).toHaveCount(1);
+    const listeners = sent.owner.playLive.getByRole("list", { name: "Listeners" }).getByRole("listitem");
+    const row = from === "Recipients" ? sent.owner.recipients.first() : listeners.filter({ hasText: "Listener 1" });
+    await row.getByRole("button", { name: "Remove" }).click();
+    await listener.expectPhase("failed");
+    await expect(listener.live).toHaveCount(0);
+    await expect(listener.page.locator("video")).toHaveCount(0);
+    await expect(listener.page.getByText("The sender removed you").first()).toBeVisible();
+    await expect(sent.owner.recipients).toHaveCount(0);
+    await expect(sent.owner.playLive).not.toContainText("1 person listens.");
+    // Nor when this page asks again.
+    await listener.listenLive.click();
+    await expect(listener.live).toHaveCount(0);
+    await expect(sent.owner.playLive).not.toContainText("1 person listens.");
+  });
+}
+
+test("Limit speed holds for what is played live, and is divided between those who listen", async ({
+  folder,
+  owner,
+  recipient,
+}) => {
+  const film = await makeMedia(folder, "film.webm", 120);
+  const sent = await owner([film.path], {
+    initScript: () => {
+      const kept = window as unknown as { connections: RTCPeerConnection[] };
+      kept.connections = [];
+      window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          kept.connections.push(this);
+        }
+      };
+    },
+  });
+  /** What each listener is sent at most, in bits a second of sound and picture. */
+  const rates = () =>
+    sent.owner.page.evaluate(() => {
+      const { connections } = window as unknown as { connections: RTCPeerConnection[] };
+      const open = connections.filter((one) => one.connectionState === "connected" && one.getSenders().length === 2);
+      return open.map((one) =>
+        one.getSenders().map((sender) => `${sender.track?.kind} ${sender.getParameters().encodings[0]?.maxBitrate}`),
+      );
+    });
+  /** Bits a second that go out, over two seconds. */
+  const sends = () =>
+    sent.owner.page.evaluate(async () => {
+      const { connections } = window as unknown as { connections: RTCPeerConnection[] };
+      const bytes = async () => {
+        let sum = 0;
+        for (const one of connections.filter((each) => each.connectionState === "connected")) {
+          for (const report of (await one.getStats()).values() as Iterable<{ type: string; bytesSent: number }>) {
+            if (report.type === "outbound-rtp") sum += report.bytesSent;
+          }
+        }
+        return sum;
+      };
+      const before = await bytes();
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      return ((await bytes()) - before) * 4;
+    });
+  await sent.owner.limitUpload("0.4");
+  const first = await recipient(sent.link);
+  await first.listenLive.click();
+  await sent.owner.playLive.getByRole("button", { name: "Play live" }).click();
+  await expect.poll(rates).toEqual([["audio 75000", "video 225000"]]);
+  await sent.owner.limitUpload("1.6");
+  await expect.poll(rates).toEqual([["audio 160000", "video 1040000"]]);
+  const second = await recipient(sent.link);
+  await second.listenLive.click();
+  const half = ["audio 150000", "video 450000"];
+  await expect.poll(rates).toEqual([half, half]);
+  await sent.owner.limitUpload("");
+  const free = ["audio undefined", "video undefined"];
+  await expect.poll(rates).toEqual([free, free]);
+  await sent.owner.limitUpload("0.4");
+  await expect.poll(sends, { intervals: [0] }).toBeLessThan(400_000);
+});
+
 test("one thing sounds at a time, whichever was begun last", async ({ folder, owner, recipient }) => {
   const song = await makeMedia(folder, "song.mp3", 300);
   const sent = await owner([song.path]);

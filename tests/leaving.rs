@@ -200,6 +200,7 @@ impl World {
                     fresh_peer: PeerId(number as u32 + 100),
                     network: NetworkId(1),
                     circle: None,
+                    page: None,
                 });
             }
             ToServer::Want | ToServer::Leave => {

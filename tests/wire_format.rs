@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use transfer4me::protocol::circle::{CircleKind, CircleRoster, CircleSignal, OnAir, Playback};
-use transfer4me::protocol::id::{JoinToken, PeerId, RoomId};
+use transfer4me::protocol::id::{JoinToken, PageId, PeerId, RoomId};
 use transfer4me::protocol::peer_wire::{
     PeerMessage, PieceRecord, WireError, decode_block_header, encode_block_header, signed_bytes,
 };
@@ -123,7 +123,9 @@ fn cut_long_and_unknown_messages_are_refused() {
 
 #[test]
 fn what_a_circle_tells_the_server_and_is_told_has_these_words() {
-    let join = |circle| {
+    let page = PageId::from_bytes([0; 16]);
+    let join = |circle| join_of(circle, None);
+    fn join_of(circle: Option<CircleKind>, page: Option<PageId>) -> ClientMessage {
         ClientMessage::Join(Join {
             version: 1,
             join_token: JoinToken::from_bytes([0; 32]),
@@ -133,8 +135,9 @@ fn what_a_circle_tells_the_server_and_is_told_has_these_words() {
             slots: 0,
             providers: Vec::new(),
             circle,
+            page,
         })
-    };
+    }
     let joins = |rest: &str| {
         let token = "A".repeat(43);
         format!(
@@ -145,6 +148,7 @@ fn what_a_circle_tells_the_server_and_is_told_has_these_words() {
         // Whoever joins no circle says nothing of one.
         (join(None), joins("")),
         (join(Some(CircleKind::Live)), joins(r#","circle":"live""#)),
+        (join_of(None, Some(page)), joins(r#","page":"AAAAAAAAAAAAAAAAAAAAAA""#)),
         (join(Some(CircleKind::Together)), joins(r#","circle":"together""#)),
         (ClientMessage::Seats { count: 16 }, r#"{"seats":{"count":16}}"#.to_owned()),
     ] {

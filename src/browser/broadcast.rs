@@ -12,6 +12,7 @@ use super::media::player::Player;
 use super::media::tracks::{file_rows, tracks};
 use super::media::whole_files::WholeFiles;
 use super::swarm_driver::Access;
+use crate::circle::rates::Rates;
 use crate::circle::{CircleStatus, Input, Part};
 use crate::media::kind::Kind;
 use crate::protocol::circle::OnAir;
@@ -100,6 +101,13 @@ impl Broadcast {
     /// Where the player's own element goes.
     pub fn show_in(&self, place: &Element) {
         self.player.show_in(place);
+    }
+
+    /// What each listener is sent at most.
+    pub fn set_rates(&self, rates: Rates) {
+        if let Some(driver) = &*self.inner.driver.borrow() {
+            driver.set_rates(rates);
+        }
     }
 
     /// Sends a listener away.

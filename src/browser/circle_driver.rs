@@ -15,6 +15,7 @@ use super::negotiation::{IceSettings, Negotiated};
 use super::signalling::{Signalling, SignallingEvent};
 use super::swarm_driver::Access;
 use super::timer::{Timer, now};
+use crate::circle::rates::Rates;
 use crate::circle::{Circle, CircleStatus, Input, Output, Part, Played, Steering};
 use crate::protocol::circle::{CircleKind, CircleSignal};
 use crate::protocol::id::{PeerId, ResumeToken};
@@ -40,6 +41,7 @@ struct State {
     connections: LiteMap<PeerId, LiveConnection>,
     ice: IceSettings,
     tracks: Tracks,
+    rates: Rates,
     timer: Timer,
     told: Option<CircleStatus>,
 }
@@ -89,6 +91,7 @@ impl CircleDriver {
                 connections: LiteMap::new(),
                 ice: IceSettings::default(),
                 tracks: Tracks::default(),
+                rates: Rates::default(),
                 timer: Timer::new(move || post(&waker, Input::Timeout)),
                 told: None,
             };
@@ -125,6 +128,15 @@ impl CircleDriver {
             connection.set_tracks(&tracks);
         }
         state.tracks = tracks;
+    }
+
+    /// What a host sends each listener at most, from now on.
+    pub fn set_rates(&self, rates: Rates) {
+        let mut state = self.inner.state.borrow_mut();
+        for connection in state.connections.values() {
+            connection.set_rates(rates);
+        }
+        state.rates = rates;
     }
 }
 
@@ -227,6 +239,7 @@ impl Inner {
             slots: 0,
             providers: Vec::new(),
             circle: Some(kind),
+            page: self.access.page,
         }));
     }
 
@@ -259,6 +272,7 @@ impl Inner {
         let mut state = self.state.borrow_mut();
         match LiveConnection::new(&state.ice, on_event) {
             Ok(connection) => {
+                connection.set_rates(state.rates);
                 begin(&connection, &state.tracks);
                 state.connections.insert(peer, connection);
             }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::Array;
+use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
@@ -15,6 +15,7 @@ use web_sys::{
 use super::error::Error;
 use super::listener::Listener;
 use super::negotiation::{IceSettings, Negotiated, Negotiation, method};
+use crate::circle::rates::Rates;
 
 /// What a connection tells.
 pub enum LiveEvent {
@@ -53,6 +54,7 @@ pub struct LiveConnection {
     negotiation: Negotiation,
     sends: Cell<bool>,
     tracks: Rc<RefCell<Tracks>>,
+    rates: Rc<Cell<Rates>>,
     listeners: Vec<Listener>,
 }
 
@@ -67,8 +69,16 @@ impl LiveConnection {
         let negotiation = Negotiation::new(ice, move |told| teller(LiveEvent::Negotiated(told)))?;
         let connection = negotiation.connection().clone();
         let teller = tell.clone();
+        let rates: Rc<Cell<Rates>> = Rc::default();
+        let limits = rates.clone();
         let changed = move |_: web_sys::Event| match connection.connection_state() {
-            RtcPeerConnectionState::Connected => teller(LiveEvent::Connected),
+            RtcPeerConnectionState::Connected => {
+                // Before that there may be nothing yet that could be limited.
+                if limits.get() != Rates::default() {
+                    limit_all(&connection, limits.get());
+                }
+                teller(LiveEvent::Connected);
+            }
             RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => {
                 teller(LiveEvent::Closed);
             }
@@ -84,7 +94,8 @@ impl LiveConnection {
             Listener::new(negotiation.connection(), "connectionstatechange", changed),
             Listener::new(negotiation.connection(), "track", heard),
         ];
-        Ok(Self { negotiation, sends: Cell::new(false), tracks: Rc::default(), listeners })
+        let (sends, tracks) = (Cell::new(false), Rc::default());
+        Ok(Self { negotiation, sends, tracks, rates, listeners })
     }
 
     /// Asks for sound and picture.
@@ -135,6 +146,13 @@ impl LiveConnection {
         }
     }
 
+    /// Sends no more than this from now on.
+    pub fn set_rates(&self, rates: Rates) {
+        if self.rates.replace(rates) != rates {
+            limit_all(self.negotiation.connection(), rates);
+        }
+    }
+
     /// Takes the answer to the offer.
     pub fn accept_answer(&self, answer: &str) {
         self.negotiation.accept_answer(answer);
@@ -160,6 +178,33 @@ fn transceivers(connection: &RtcPeerConnection) -> Vec<RtcRtpTransceiver> {
 
 fn kind_of(transceiver: &RtcRtpTransceiver) -> String {
     transceiver.receiver().track().kind()
+}
+
+fn limit_all(connection: &RtcPeerConnection, rates: Rates) {
+    for transceiver in transceivers(connection) {
+        let rate = if kind_of(&transceiver) == "audio" { rates.sound } else { rates.picture };
+        // A browser that does not know these fields sends as it sees fit.
+        let _ = limit(&transceiver.sender(), rate);
+    }
+}
+
+/// `RTCRtpSender.setParameters` with another `maxBitrate`.
+fn limit(sender: &RtcRtpSender, bits_per_second: Option<u32>) -> Result<(), JsValue> {
+    let parameters = method(sender, "getParameters")?.call0(sender)?;
+    let encodings: Array = Reflect::get(&parameters, &"encodings".into())?.dyn_into()?;
+    for encoding in encodings.iter() {
+        let encoding: Object = encoding.dyn_into()?;
+        match bits_per_second {
+            Some(rate) => Reflect::set(&encoding, &"maxBitrate".into(), &rate.into())?,
+            None => Reflect::delete_property(&encoding, &"maxBitrate".into())?,
+        };
+    }
+    let set = method(sender, "setParameters")?.call1(sender, &parameters)?;
+    spawn_local(async move {
+        // Refused while another is on its way or the connection closes; the next change, or none, sets it right.
+        let _ = JsFuture::from(Promise::from(set)).await;
+    });
+    Ok(())
 }
 
 async fn replace(sender: &RtcRtpSender, track: Option<&MediaStreamTrack>) -> Result<(), JsValue> {

@@ -103,6 +103,7 @@ impl Parting {
                 slots: 0,
                 providers: Vec::new(),
                 circle: None,
+                page: None,
             })),
             FarewellAct::Leave => self.tell(&ClientMessage::Leave),
             FarewellAct::Close => match &*self.socket.borrow() {

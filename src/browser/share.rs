@@ -21,6 +21,8 @@ use super::server_call::call;
 use super::swarm_driver::{Access, Content, Inbox, SwarmDriver};
 use crate::api::CallCloseRoom;
 use crate::archive::safe_path::shown_name;
+use crate::circle::rates::divide;
+use crate::media::kind::Kind;
 use crate::protocol::id::{OwnerToken, PeerId, RoomId};
 use crate::protocol::peer_wire::PieceRecord;
 use crate::protocol::piece::{BlockRange, PieceIndex};
@@ -39,6 +41,10 @@ struct Inner {
     driver: RefCell<Option<SwarmDriver>>,
     /// What is played live, if there is anything to play.
     broadcast: RefCell<Option<Broadcast>>,
+    /// What the person set.
+    caps: Cell<Caps>,
+    /// What of it the exchange was told.
+    capped: Cell<Option<Caps>>,
     /// A room that was come back to, and what was chosen again for it so far.
     waiting: RefCell<Option<ReturnedRoom>>,
     /// Puts the link back into the address bar.
@@ -132,7 +138,8 @@ impl Share {
     /// Limits what is sent, now and on later visits.
     pub fn set_caps(&self, caps: Caps) {
         caps::remember(caps);
-        self.0.post(Input::Capped(caps));
+        self.0.caps.set(caps);
+        self.0.divide_upload();
     }
 
     /// Closes the room for good.
@@ -171,6 +178,8 @@ impl Inner {
             room: Cell::default(),
             driver: RefCell::default(),
             broadcast: RefCell::default(),
+            caps: Cell::new(caps::caps()),
+            capped: Cell::new(None),
             waiting: RefCell::default(),
             fragment: RefCell::default(),
             on_change: Box::new(on_change),
@@ -240,9 +249,33 @@ impl Inner {
         let broadcast = Broadcast::new(&record.manifest, files, access, move |view| {
             if let Some(inner) = weak.upgrade() {
                 inner.change(|share| share.broadcast = Some(view));
+                inner.divide_upload();
             }
         });
         self.broadcast.replace(broadcast);
+        self.divide_upload();
+    }
+
+    /// What is heard live and what is fetched go out together, and keep to one limit.
+    fn divide_upload(&self) {
+        let Caps { upload, download } = self.caps.get();
+        let (listeners, seen) = match &self.view.borrow().broadcast {
+            Some(live) => {
+                // The host is the first of those who are there.
+                let listeners = live.circle.present.len().saturating_sub(1);
+                let on = live.player.current.is_some();
+                (if on { listeners } else { 0 }, live.player.kind == Some(Kind::Video))
+            }
+            None => (0, false),
+        };
+        let (rates, upload) = divide(upload, listeners, seen);
+        if let Some(broadcast) = &*self.broadcast.borrow() {
+            broadcast.set_rates(rates);
+        }
+        let caps = Caps { upload, download };
+        if self.capped.replace(Some(caps)) != Some(caps) {
+            self.post(Input::Capped(caps));
+        }
     }
 
     fn serve(
@@ -259,7 +292,7 @@ impl Inner {
         let (room_id, owner_token) = (record.link.room_id, record.owner_token);
         let rng_seed = u64::from_ne_bytes(random()?);
         let config = Config { layout: layout.clone(), role: Role::Owner, rng_seed, helps: true };
-        let access = Access { room_id, secrets, owner_token: Some(owner_token) };
+        let access = Access { room_id, secrets, owner_token: Some(owner_token), page: None };
         self.offer_live(&record, &files, access.clone());
         let content = move |inbox: Inbox| -> Box<dyn Content> {
             let on_event = move |event| match event {
@@ -285,9 +318,10 @@ impl Inner {
             });
         });
         self.change(|view| view.asked = None);
-        driver.post(Input::Capped(caps::caps()));
-        driver.post(Input::Started);
         self.driver.replace(Some(driver));
+        self.capped.set(None);
+        self.divide_upload();
+        self.post(Input::Started);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! | `contract` | nothing: the words in which it is spoken to |
 //! | `broadcast`, `listening` | the two sides of a broadcast |
 //! | `together`, `clock_sync` | one place in one file for everyone, by the host's clock |
+//! | `rates` | how a limit of speed is divided between listeners and those who fetch |
 //! | `description` | which session descriptions are ours, and how music is asked for |
 
 mod broadcast;
@@ -17,6 +18,7 @@ mod clock_sync;
 mod contract;
 mod description;
 mod listening;
+pub mod rates;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -197,6 +199,11 @@ impl Circle {
                     State::Broadcast(part) => part.roster_changed(now, common),
                     State::Listen(part) => part.roster_changed(now, common),
                     State::Together(part) => part.roster_changed(now, common),
+                }
+            }
+            ServerMessage::Revoked { peer } => {
+                if let State::Broadcast(part) = &mut self.state {
+                    part.remove(&mut self.common, peer);
                 }
             }
             ServerMessage::Closed { reason } => self.is_dismissed(match reason {

@@ -133,6 +133,13 @@ bytes_as_text!(
 );
 secret!(ResumeToken);
 
+bytes_as_text!(
+    /// What the sockets of one page have in common: random, drawn anew each time that the page is loaded, and known to it
+    /// and the server alone. Whoever knew another's could be sent away with it.
+    PageId, 16, "page id"
+);
+secret!(PageId);
+
 /// A member of a room, as the room's other members and the server name it. The server draws it at random, so that a
 /// server that has forgotten its rooms does not give a name that someone still bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

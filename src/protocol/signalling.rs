@@ -20,7 +20,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::circle::{CircleKind, CircleRoster};
-use super::id::{JoinToken, OwnerToken, PeerId, ResumeToken};
+use super::id::{JoinToken, OwnerToken, PageId, PeerId, ResumeToken};
 use super::limits;
 use super::rooms::Topology;
 use super::signal::SealedSignal;
@@ -105,6 +105,9 @@ pub struct Join {
     /// Joins this circle instead of the room's exchange; `have`, `slots` and `providers` say nothing then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circle: Option<CircleKind>,
+    /// Alike for all sockets of one page. Whoever is sent away on one of them is sent away on all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PageId>,
 }
 
 /// What a member measured.

@@ -10,10 +10,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::member::Arrival;
 use super::{ClientMessage, CloseReason, ErrorCode, Output, Room, ServerMessage, SocketId};
 use crate::clock::Timestamp;
 use crate::protocol::circle::{CircleKind, CircleRoster};
-use crate::protocol::id::PeerId;
+use crate::protocol::id::{PageId, PeerId};
 use crate::protocol::limits::{DEFAULT_SEATS, MAX_CIRCLE_MEMBERS};
 
 /// Least time between two rounds of rosters in one circle, but for those who are told for the first time.
@@ -27,6 +28,8 @@ pub struct Participant {
     socket: SocketId,
     /// It proved to be the owner.
     owner: bool,
+    /// Of the page on which it is, as it says.
+    page: Option<PageId>,
     /// What it was last told of the circle.
     told: Option<CircleRoster>,
 }
@@ -185,6 +188,34 @@ impl Circles {
         self.by_socket.get(&socket).copied()
     }
 
+    /// Whether whoever bears this name in a circle is the owner, and on which page it is.
+    pub fn page_of(&self, peer: PeerId) -> Option<(bool, Option<PageId>)> {
+        let one = self.by_kind.values().find_map(|circle| circle.get(peer))?;
+        Some((one.owner, one.page))
+    }
+
+    /// Everyone of this name or this page but the owner.
+    pub fn of_page(
+        &self,
+        peer: PeerId,
+        page: Option<PageId>,
+    ) -> Vec<(CircleKind, PeerId, SocketId)> {
+        let of_page = |one: &Participant| page.is_some() && one.page == page && !one.owner;
+        let circles = self
+            .by_kind
+            .iter()
+            .flat_map(|(kind, circle)| circle.participants().map(|one| (*kind, one)));
+        circles
+            .filter(|(_, one)| one.peer == peer || of_page(one))
+            .map(|(kind, one)| (kind, one.peer, one.socket))
+            .collect()
+    }
+
+    /// By which socket a circle's host is here.
+    pub fn host_socket(&self, kind: CircleKind) -> Option<SocketId> {
+        self.get(kind)?.host.as_ref().map(|host| host.socket)
+    }
+
     /// Whether someone in a circle bears this name.
     pub fn contains(&self, peer: PeerId) -> bool {
         self.by_kind.values().any(|circle| circle.get(peer).is_some())
@@ -247,12 +278,12 @@ impl Room {
     pub(super) fn join_circle(
         &mut self,
         kind: CircleKind,
-        socket: SocketId,
-        owner: bool,
+        arrival: &Arrival,
         resumed: Option<PeerId>,
         fresh_peer: PeerId,
     ) {
-        if self.turns_away(socket, owner, resumed) {
+        let Arrival { socket, owner, page, .. } = *arrival;
+        if self.turns_away(arrival, resumed) {
             return;
         }
         // A name counts in the circle and the role in which it was given, unless nobody bears it any more.
@@ -279,7 +310,7 @@ impl Room {
         let peer = resumed.unwrap_or_else(|| self.free_name(fresh_peer));
         let earlier = match present {
             Some(_) => self.circles.move_to(socket, kind, peer),
-            None => self.circles.add(kind, Participant { peer, socket, owner, told: None }),
+            None => self.circles.add(kind, Participant { peer, socket, owner, page, told: None }),
         };
         if let Some(earlier) = earlier {
             self.send_away(earlier, CloseReason::Replaced);
@@ -308,10 +339,8 @@ impl Room {
                 circle.settle();
             }
             ClientMessage::Remove { peer: other } if broadcasts && other != peer => {
-                if let Some(listener) = circle.get(other).map(|one| one.socket) {
-                    self.remember_removed(other);
-                    self.circles.remove(listener);
-                    self.send_away(listener, CloseReason::Removed);
+                if circle.get(other).is_some() {
+                    self.send_page_away(other);
                 }
             }
             ClientMessage::Remove { .. } => {

@@ -1,7 +1,7 @@
 //! What a [`super::Room`] is told and what it asks for.
 
 use crate::protocol::circle::CircleKind;
-use crate::protocol::id::PeerId;
+use crate::protocol::id::{PageId, PeerId};
 use crate::protocol::rooms::Topology;
 use crate::protocol::signalling::{ClientMessage, CloseReason, Have, ServerMessage};
 
@@ -45,6 +45,8 @@ pub enum Input {
         network: NetworkId,
         /// Joins this circle instead of the exchange. What it holds, serves and fetches counts for nothing then.
         circle: Option<CircleKind>,
+        /// Alike for the sockets of one page, as it says.
+        page: Option<PageId>,
     },
     /// A joined socket sent a message. A second `join` is refused.
     Received {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::member::Arrival;
-use super::{CloseReason, ErrorCode, Output, Room, SocketId};
+use super::{CloseReason, ErrorCode, Output, Room};
 use crate::clock::Timestamp;
 use crate::protocol::id::PeerId;
 use crate::protocol::signalling::ServerMessage;
@@ -26,7 +26,7 @@ impl Room {
         fresh_peer: PeerId,
     ) {
         let Arrival { socket, owner, .. } = *arrival;
-        if self.turns_away(socket, owner, resumed) {
+        if self.turns_away(arrival, resumed) {
             return;
         }
         // An owner's place is only for an owner, and one in a circle is another's.
@@ -68,19 +68,18 @@ impl Room {
     }
 
     /// Whether someone proves to be whom the owner sent away, or one who left, and is sent away again.
-    pub(super) fn turns_away(
-        &mut self,
-        socket: SocketId,
-        owner: bool,
-        resumed: Option<PeerId>,
-    ) -> bool {
-        let Some(peer) = resumed.filter(|_| !owner) else { return false };
-        let (removed, left) = (self.removed.contains(&peer), self.left.contains(&peer));
+    pub(super) fn turns_away(&mut self, arrival: &Arrival, resumed: Option<PeerId>) -> bool {
+        if arrival.owner {
+            return false;
+        }
+        let removed = resumed.is_some_and(|peer| self.removed.contains(&peer))
+            || arrival.page.is_some_and(|page| self.removed_pages.contains(&page));
+        let left = resumed.is_some_and(|peer| self.left.contains(&peer));
         if removed {
-            self.send_away(socket, CloseReason::Removed);
+            self.send_away(arrival.socket, CloseReason::Removed);
         } else if left {
             // Its page says `leave` once more, or said this `join` before it left.
-            self.outputs.push_back(Output::Close { socket });
+            self.outputs.push_back(Output::Close { socket: arrival.socket });
         }
         removed || left
     }
@@ -152,10 +151,10 @@ impl Room {
     }
 }
 
-/// Keeps the last [`MAX_REMEMBERED`] names.
-pub(super) fn remember(names: &mut VecDeque<PeerId>, peer: PeerId) {
-    if names.len() >= MAX_REMEMBERED {
-        names.pop_front();
+/// Keeps the last [`MAX_REMEMBERED`].
+pub(super) fn remember<T>(all: &mut VecDeque<T>, one: T) {
+    if all.len() >= MAX_REMEMBERED {
+        all.pop_front();
     }
-    names.push_back(peer);
+    all.push_back(one);
 }

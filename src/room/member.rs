@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{MAX_ACCUSERS, MemberPhase, NetworkId, PathKind, Progress, RosterEntry, SocketId};
 use crate::clock::Timestamp;
-use crate::protocol::id::PeerId;
+use crate::protocol::id::{PageId, PeerId};
 use crate::protocol::limits::MAX_SLOTS;
 use crate::protocol::signalling::{Have, Stats};
 
@@ -27,6 +27,8 @@ pub struct Member {
     pub slots: u8,
     /// Stands for its network.
     pub network: NetworkId,
+    /// Of the page on which it is.
+    pub page: Option<PageId>,
     /// Its open socket.
     pub socket: Option<SocketId>,
     /// When its socket dropped.
@@ -64,6 +66,8 @@ pub struct Arrival {
     pub slots: u8,
     /// Stands for its network.
     pub network: NetworkId,
+    /// Of the page on which it is, as it says.
+    pub page: Option<PageId>,
 }
 
 impl Member {
@@ -83,6 +87,7 @@ impl Member {
             have: Have::None,
             slots: 0,
             network: NetworkId::default(),
+            page: None,
             socket: None,
             away_since: None,
             wants: false,
@@ -186,6 +191,8 @@ impl Members {
         member.progress.have = arrival.have;
         member.slots = arrival.slots.min(MAX_SLOTS);
         member.network = arrival.network;
+        // Its last word, to leave, names none.
+        member.page = arrival.page.or(member.page);
         if arrival.owner {
             self.owner = Some(peer);
         }

@@ -16,6 +16,7 @@ mod join;
 mod links;
 mod member;
 mod reassign;
+mod removal;
 #[cfg(test)]
 mod tests;
 pub mod topology;
@@ -25,7 +26,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::protocol::id::PeerId;
+use crate::protocol::id::{PageId, PeerId};
 use crate::protocol::limits::{MAX_SLOTS, MAX_TOLD_LINKS, REJOIN_GRACE};
 use crate::protocol::signal::SealedSignal;
 use crate::protocol::signalling::{
@@ -66,6 +67,8 @@ pub struct Room {
     unsettled: bool,
     /// Whom the owner sent away.
     removed: VecDeque<PeerId>,
+    /// The pages of those.
+    removed_pages: VecDeque<PageId>,
     /// Who left of late. An earlier `join` of theirs may still be on its way over another socket.
     left: VecDeque<PeerId>,
     outputs: VecDeque<Output>,
@@ -87,6 +90,7 @@ impl Room {
             offers: Vec::new(),
             unsettled: false,
             removed: VecDeque::new(),
+            removed_pages: VecDeque::new(),
             left: VecDeque::new(),
             outputs: VecDeque::new(),
             roster_dirty: false,
@@ -107,13 +111,14 @@ impl Room {
                 fresh_peer,
                 network,
                 circle,
-            } => match circle {
-                Some(kind) => self.join_circle(kind, socket, owner, resumed, fresh_peer),
-                None => {
-                    let arrival = Arrival { socket, owner, have, slots, network };
-                    self.join(now, &arrival, resumed, &providers, fresh_peer);
+                page,
+            } => {
+                let arrival = Arrival { socket, owner, have, slots, network, page };
+                match circle {
+                    Some(kind) => self.join_circle(kind, &arrival, resumed, fresh_peer),
+                    None => self.join(now, &arrival, resumed, &providers, fresh_peer),
                 }
-            },
+            }
             Input::Received { socket, message } => match self.members.by_socket(socket) {
                 Some(peer) => self.receive(socket, peer, message),
                 None => self.receive_in_circle(socket, message),
@@ -195,9 +200,8 @@ impl Room {
             ClientMessage::Remove { peer: other } => {
                 if self.members.owner() == Some(peer) && other != peer {
                     if self.members.get(other).is_some() {
-                        self.remember_removed(other);
+                        self.send_page_away(other);
                     }
-                    self.dismiss(other, CloseReason::Removed);
                 } else {
                     self.refuse(socket, ErrorCode::Forbidden, "Only the sender removes people.");
                     self.drop_member(peer);
@@ -343,20 +347,6 @@ impl Room {
             self.dismiss(peer, reason);
         }
         self.end_circles(reason);
-    }
-
-    /// Sends a member away and says why.
-    fn dismiss(&mut self, peer: PeerId, reason: CloseReason) {
-        if let Some(socket) = self.members.get(peer).and_then(|member| member.socket) {
-            self.send_away(socket, reason);
-        }
-        self.drop_member(peer);
-    }
-
-    fn send_away(&mut self, socket: SocketId, reason: CloseReason) {
-        let message = ServerMessage::Closed { reason };
-        self.outputs.push_back(Output::Send { socket, message });
-        self.outputs.push_back(Output::Close { socket });
     }
 
     /// Forgets a member. Those that served it, or that it served, drop their link and look elsewhere.

@@ -161,6 +161,7 @@ impl World {
             fresh_peer,
             network,
             circle: None,
+            page: None,
         };
         let at = self.now + self.latency_of(node);
         self.queue.push(at, Event::JoinsRoom { socket, input: Box::new(input) });

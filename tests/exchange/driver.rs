@@ -52,6 +52,7 @@ impl World {
                     fresh_peer: self.fresh_peer(),
                     network: room::NetworkId(browser as u64),
                     circle: None,
+                    page: None,
                 };
                 self.later(Event::ToRoom(joined));
             }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use transfer4me::protocol::circle::{CircleKind, CircleRoster};
-use transfer4me::protocol::id::PeerId;
+use transfer4me::protocol::id::{PageId, PeerId};
 use transfer4me::protocol::rooms::LiveState;
 use transfer4me::protocol::signal::SealedSignal;
 use transfer4me::protocol::signalling::{
@@ -144,4 +144,24 @@ async fn only_the_owner_broadcasts_and_a_full_room_says_so() {
     sees(&mut one, Some(owner_name.peer_id), &[name.peer_id], None).await;
     one.say(&ClientMessage::Seats { count: 1 }).await;
     one.expect_refusal(ErrorCode::Malformed).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_removed_from_the_exchange_is_removed_from_the_circle() {
+    let server = start().await;
+    let room = server.room().await;
+    let page = Some(PageId::from_bytes([7; PageId::LENGTH]));
+    let (mut owner, _) = server.joined(&room, room.owner_join()).await;
+    let (mut playing, _) = host(&server, &room).await;
+    let (fetching, name) = server.joined(&room, Join { page, ..room.join() }).await;
+    let listens = Join { page, circle: Some(CircleKind::Live), ..room.join() };
+    let (listening, listener) = server.joined(&room, listens.clone()).await;
+    owner.say(&ClientMessage::Remove { peer: name.peer_id }).await;
+    let removed = ServerMessage::Closed { reason: CloseReason::Removed };
+    assert_eq!(fetching.hear_out().await.last(), Some(&removed));
+    assert_eq!(listening.hear_out().await.last(), Some(&removed));
+    while playing.hear().await != (ServerMessage::Revoked { peer: listener.peer_id }) {}
+    let mut again = server.socket(&room).await;
+    again.say(&ClientMessage::Join(listens)).await;
+    assert_eq!(again.hear_out().await.last(), Some(&removed));
 }

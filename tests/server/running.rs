@@ -214,6 +214,7 @@ impl Room {
             slots: DEFAULT_SLOTS,
             providers: Vec::new(),
             circle: None,
+            page: None,
         }
     }
 

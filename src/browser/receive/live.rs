@@ -156,9 +156,7 @@ impl Company for Listener {
 impl Inner {
     /// What is needed to enter the room.
     pub(super) fn access(&self) -> Option<Access> {
-        let room = self.room.borrow().clone()?;
-        let (room_id, secrets) = (room.link.room_id, room.secrets.clone());
-        Some(Access { room_id, secrets, owner_token: None })
+        self.room.borrow().as_ref().map(|room| room.access())
     }
 
     pub(super) fn stop_listening_live(&self) {

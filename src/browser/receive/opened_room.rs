@@ -7,9 +7,11 @@ use web_sys::Response;
 
 use super::sentences::Problem;
 use crate::browser::address::{link_here, show_link};
-use crate::browser::crypto::{LinkSecrets, OwnerKey};
+use crate::browser::crypto::{LinkSecrets, OwnerKey, random};
 use crate::browser::error::Error;
 use crate::browser::storage::forget_unsaved;
+use crate::browser::swarm_driver::Access;
+use crate::protocol::id::PageId;
 use crate::protocol::link::ShareLink;
 use crate::protocol::manifest::Manifest;
 use crate::protocol::piece::Layout;
@@ -22,6 +24,15 @@ pub struct OpenedRoom {
     pub owner_key: OwnerKey,
     pub manifest: Manifest,
     pub layout: Layout,
+    page: PageId,
+}
+
+impl OpenedRoom {
+    /// What is needed to enter it, by whichever way.
+    pub fn access(&self) -> Access {
+        let (room_id, secrets) = (self.link.room_id, self.secrets.clone());
+        Access { room_id, secrets, owner_token: None, page: Some(self.page) }
+    }
 }
 
 /// Opens the room that the address bar names.
@@ -39,7 +50,8 @@ pub async fn open_room() -> Result<OpenedRoom, Problem> {
         manifest.check().map_err(|error| Problem(format!("This room cannot be used: {error}.")))?;
     // Without what was put around it on its way, so that it is passed on as it was meant.
     show_link(&link);
-    Ok(OpenedRoom { link, secrets, owner_key, manifest, layout })
+    let page = PageId::from_bytes(random()?);
+    Ok(OpenedRoom { link, secrets, owner_key, manifest, layout, page })
 }
 
 async fn fetch_manifest(window: &web_sys::Window, link: &ShareLink) -> Result<Vec<u8>, Problem> {

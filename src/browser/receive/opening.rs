@@ -10,7 +10,7 @@ use super::{Inner, wanted_bytes};
 use crate::browser::crypto::{random, sha256};
 use crate::browser::piece_store::{PieceStore, Records, Shelf};
 use crate::browser::storage::{Opened, Pieces, Storage, free_space, memory_capacity};
-use crate::browser::swarm_driver::{Access, Content, Inbox, SwarmDriver};
+use crate::browser::swarm_driver::{Content, Inbox, SwarmDriver};
 use crate::protocol::piece::PieceIndex;
 use crate::store_state::StoreState;
 use crate::swarm::status::{DownloadStatus, Phase};
@@ -226,8 +226,7 @@ impl Inner {
         let rng_seed = u64::from_ne_bytes(random()?);
         let helps = self.view.borrow().helps;
         let swarm = Swarm::new(Config { layout: room.layout.clone(), role, rng_seed, helps });
-        let access =
-            Access { room_id: room.link.room_id, secrets: room.secrets.clone(), owner_token: None };
+        let access = room.access();
         let plan = Rc::new(plan);
         self.plan.replace(Some(plan.clone()));
         let source = Media::source(&room, &plan, storage.clone());

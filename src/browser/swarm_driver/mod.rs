@@ -16,7 +16,7 @@ use super::peer_connection::PeerConnection;
 use super::signalling::{Signalling, SignallingEvent};
 use super::timer::{Timer, now};
 use crate::clock::Timestamp;
-use crate::protocol::id::{OwnerToken, PeerId, RoomId};
+use crate::protocol::id::{OwnerToken, PageId, PeerId, RoomId};
 use crate::protocol::limits::PROTOCOL_VERSION;
 use crate::protocol::peer_wire::{PeerMessage, PieceRecord};
 use crate::protocol::piece::{BlockRange, PieceIndex};
@@ -63,6 +63,8 @@ pub struct Access {
     pub secrets: LinkSecrets,
     /// For the owner.
     pub owner_token: Option<OwnerToken>,
+    /// For everyone else: what ties this page's sockets together.
+    pub page: Option<PageId>,
 }
 
 struct Link {
@@ -257,6 +259,7 @@ impl Inner {
                     slots,
                     providers,
                     circle: None,
+                    page: self.access.page,
                 }));
             }
             Output::Tell(message) => self.signalling.tell(&message),

@@ -123,6 +123,19 @@ fn a_host_says_how_many_it_plays_for_and_what_is_on() {
 }
 
 #[test]
+fn a_host_hangs_up_at_once_on_whom_the_server_names_as_removed() {
+    let mut script = host();
+    script.roster(Some(ME), &[OTHER, THIRD]);
+    script.heard(OTHER, offer(1));
+    script.heard(THIRD, offer(1));
+    let hung_up = [Output::Disconnect { peer: OTHER }];
+    assert_eq!(script.said(ServerMessage::Revoked { peer: OTHER }), hung_up);
+    assert_eq!(script.heard(OTHER, offer(2)), []);
+    assert_eq!(script.roster(Some(ME), &[THIRD]), []);
+    assert_eq!(script.said(ServerMessage::Revoked { peer: OTHER }), []);
+}
+
+#[test]
 fn a_host_answers_while_something_is_on_and_hangs_up_when_it_stops() {
     let mut script = host();
     let answer = Output::Answer { peer: OTHER, attempt: 1, sdp: OFFER.to_owned() };

@@ -30,6 +30,8 @@ impl Watch {
                             |host, other| Some(host) == circle.host() && seated.contains(&other);
                         assert!(passes(*from, to) || passes(to, *from), "{from} to {to}");
                     }
+                    // A host is told whose connection is over.
+                    ServerMessage::Revoked { .. } if circle.host() == Some(to) => {}
                     ServerMessage::Pong | ServerMessage::Closed { .. } => {}
                     other => panic!("{other:?} in a circle"),
                 }

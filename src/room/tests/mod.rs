@@ -1,6 +1,6 @@
 //! A room by its words alone: what goes in, and what comes out on which socket.
 //!
-//! `conduct`, `helping`, `topologies`, `coming_back` and `circles` hold one behaviour a test, `random` and `circle_watch`
+//! `conduct`, `helping`, `topologies`, `coming_back`, `circles` and `removal` hold one behaviour a test, `random` and `circle_watch`
 //! what holds whatever happens, `to_the_end` that everyone completes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,7 @@ mod coming_back;
 mod conduct;
 mod helping;
 mod random;
+mod removal;
 mod to_the_end;
 mod topologies;
 
@@ -31,6 +32,7 @@ struct Comes {
     providers: Vec<PeerId>,
     network: u64,
     circle: Option<CircleKind>,
+    page: Option<PageId>,
 }
 
 const fn comes(owner: bool, circle: Option<CircleKind>) -> Comes {
@@ -42,6 +44,7 @@ const fn comes(owner: bool, circle: Option<CircleKind>) -> Comes {
         providers: Vec::new(),
         network: 0,
         circle,
+        page: None,
     }
 }
 
@@ -147,7 +150,7 @@ impl Scene {
         self.last_socket += 1;
         let socket = SocketId(self.last_socket);
         let fresh_peer = PeerId(self.last_socket as u32);
-        let Comes { owner, have, slots, resumed, providers, network, circle } = comes;
+        let Comes { owner, have, slots, resumed, providers, network, circle, page } = comes;
         let network = NetworkId(network);
         self.input(Input::Joined {
             socket,
@@ -159,6 +162,7 @@ impl Scene {
             fresh_peer,
             network,
             circle,
+            page,
         });
         socket
     }
@@ -241,6 +245,7 @@ fn join_message() -> ClientMessage {
         slots: 0,
         providers: Vec::new(),
         circle: None,
+        page: None,
     })
 }
 

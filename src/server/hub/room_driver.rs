@@ -125,7 +125,7 @@ impl RoomDriver {
             Event::Joined { door, socket, join, owner, fresh_peer, network, outbox } => {
                 self.keep_alive.get_or_insert(door);
                 self.outboxes.insert(socket, Joined { outbox, owner });
-                let Join { have, slots, resume_token, providers, circle, .. } = *join;
+                let Join { have, slots, resume_token, providers, circle, page, .. } = *join;
                 let tokens = &self.config.resume_tokens;
                 let resumed =
                     resume_token.and_then(|token| tokens.verified(&self.room_id, owner, &token));
@@ -139,6 +139,7 @@ impl RoomDriver {
                     fresh_peer,
                     network,
                     circle,
+                    page,
                 }
             }
             Event::Received { socket, message } => Input::Received { socket, message },
@@ -265,6 +266,7 @@ mod tests {
             slots: 4,
             providers: Vec::new(),
             circle: None,
+            page: None,
         };
         let outbox_tx = Outbox { messages, cut: cut.clone() };
         let joined = Event::Joined {
