@@ -7,12 +7,12 @@ use leptos::web_sys::HtmlElement;
 use leptos::web_sys::js_sys::Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::browser::{ChosenFile, NewRoom, Problem};
+use crate::browser::{ChosenFile, NewRoom, Problem, empty_folder_from_js};
 use crate::islands::share::{OnChange, OwnRoom};
 use crate::protocol::rooms::PasswordRequest;
 use crate::transfer::Share;
 
-/// Makes a room for these files and shows it in `place`, which it fills for as long as the page lives. The password
+/// Makes a room for these files and empty folders and shows it in `place`, which it fills for as long as the page lives. The password
 /// is what was typed, if there is to be one. If there is no room, answers why, in one or two sentences.
 #[wasm_bindgen]
 pub async fn create_room(
@@ -20,13 +20,14 @@ pub async fn create_room(
     files: Array,
     password: Option<String>,
 ) -> Option<String> {
+    let folders = files.iter().filter_map(empty_folder_from_js).collect();
     let chosen = files.iter().filter_map(ChosenFile::from_js).collect();
     let password = match password {
         None => PasswordRequest::None,
         Some(text) if text.is_empty() => PasswordRequest::Generate,
         Some(text) => PasswordRequest::Text(text),
     };
-    match NewRoom::create(chosen, password).await {
+    match NewRoom::create(chosen, folders, password).await {
         Ok(room) => {
             show(place, move |on_change| Share::begin(room, on_change));
             None

@@ -18,50 +18,67 @@ const VERSION_ZIP64: u16 = 45;
 const MADE_ON_UNIX: u16 = 3 << 8;
 /// A regular file that its owner may write and all may read.
 const FILE_MODE: u32 = 0o100_644 << 16;
+/// A folder that its owner may write and all may look into; the lowest bit says folder in the manner of MS-DOS.
+const FOLDER_MODE: u32 = (0o040_755 << 16) | 0x10;
 /// Header id of the ZIP64 extra field (4.5.3).
 const ZIP64_EXTRA: u16 = 1;
+/// Header id of the extended timestamp (Info-ZIP's extrafld.txt): what DOS time leaves open, which is the zone.
+const TIME_EXTRA: u16 = 0x5455;
+/// Bytes of that field with its header.
+const TIME_EXTRA_BYTES: usize = 9;
 
-/// One file.
+/// When a file was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZipTime {
+    /// Unix time in seconds.
+    pub unix_seconds: u64,
+    /// Seconds by which the clocks of whoever saves are ahead of UTC then: the format's older field is local time.
+    pub ahead_of_utc: i32,
+}
+
+/// One file or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZipEntry {
-    /// Its path, made safe: see [`super::safe_path`].
+    /// Its path, made safe: see [`super::safe_path`]. A folder's ends in `/` (4.3.8), and it has no bytes.
     pub path: String,
     /// Its bytes.
     pub bytes: u64,
     /// Their CRC-32 (4.4.7), the one of zlib.
     pub crc32: u32,
+    /// When it was changed.
+    pub changed: ZipTime,
 }
 
 /// Makes the parts of one archive, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ZipWriter {
     directory: Vec<u8>,
     offset: u64,
     entries: u64,
-    /// Time and date as MS-DOS wrote them (4.4.6).
-    dos_time: [u16; 2],
 }
 
 impl ZipWriter {
-    /// An empty archive whose files all say that they were saved at this time, in seconds of Unix time.
-    pub fn new(saved_at: u64) -> Self {
-        Self { directory: Vec::new(), offset: 0, entries: 0, dos_time: dos_time(saved_at) }
+    /// An empty archive.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// What comes before the file's bytes (4.3.7). They must follow, exactly as many as it says.
     pub fn local_header(&mut self, entry: &ZipEntry) -> Vec<u8> {
         let name = name_of(entry);
         let large = entry.bytes >= NO_FIT_32;
-        let mut header = Vec::with_capacity(30 + name.len() + 20);
+        let extra = if large { 20 } else { 0 } + time_extra_bytes(entry);
+        let mut header = Vec::with_capacity(30 + name.len() + extra);
         put32(&mut header, 0x0403_4b50);
-        self.put_entry(&mut header, entry, if large { VERSION_ZIP64 } else { VERSION });
+        put_entry(&mut header, entry, if large { VERSION_ZIP64 } else { VERSION });
         put16(&mut header, name.len() as u16);
-        put16(&mut header, if large { 20 } else { 0 });
+        put16(&mut header, extra as u16);
         header.extend_from_slice(name.as_bytes());
         if large {
             // Both sizes are required here (4.5.3).
             put_zip64_extra(&mut header, &[entry.bytes, entry.bytes]);
         }
+        put_time_extra(&mut header, entry);
         self.add_to_directory(entry);
         self.offset = self.offset.saturating_add(header.len() as u64).saturating_add(entry.bytes);
         self.entries += 1;
@@ -111,35 +128,58 @@ impl ZipWriter {
             large.push(self.offset);
         }
         let version = if large.is_empty() { VERSION } else { VERSION_ZIP64 };
-        let mut header = Vec::with_capacity(46 + name.len() + 28);
+        let extra =
+            if large.is_empty() { 0 } else { 4 + 8 * large.len() } + time_extra_bytes(entry);
+        let mut header = Vec::with_capacity(46 + name.len() + extra);
         put32(&mut header, 0x0201_4b50);
         put16(&mut header, MADE_ON_UNIX | version);
-        self.put_entry(&mut header, entry, version);
+        put_entry(&mut header, entry, version);
         put16(&mut header, name.len() as u16);
-        put16(&mut header, if large.is_empty() { 0 } else { 4 + 8 * large.len() as u16 });
+        put16(&mut header, extra as u16);
         put16(&mut header, 0);
         put16(&mut header, 0);
         put16(&mut header, 0);
-        put32(&mut header, FILE_MODE);
+        put32(&mut header, if name.ends_with('/') { FOLDER_MODE } else { FILE_MODE });
         put32(&mut header, self.offset.min(NO_FIT_32) as u32);
         header.extend_from_slice(name.as_bytes());
         if !large.is_empty() {
             put_zip64_extra(&mut header, &large);
         }
+        put_time_extra(&mut header, entry);
         self.directory.append(&mut header);
     }
+}
 
-    /// The fields from "version needed" to "uncompressed size", the same in both headers.
-    fn put_entry(&self, header: &mut Vec<u8>, entry: &ZipEntry, version: u16) {
-        put16(header, version);
-        put16(header, UTF8_NAMES);
-        // Stored, not compressed (4.4.5).
-        put16(header, 0);
-        put16(header, self.dos_time[0]);
-        put16(header, self.dos_time[1]);
-        put32(header, entry.crc32);
-        put32(header, entry.bytes.min(NO_FIT_32) as u32);
-        put32(header, entry.bytes.min(NO_FIT_32) as u32);
+/// The fields from "version needed" to "uncompressed size", the same in both headers.
+fn put_entry(header: &mut Vec<u8>, entry: &ZipEntry, version: u16) {
+    let [time, date] = dos_time(entry.changed);
+    put16(header, version);
+    put16(header, UTF8_NAMES);
+    // Stored, not compressed (4.4.5).
+    put16(header, 0);
+    put16(header, time);
+    put16(header, date);
+    put32(header, entry.crc32);
+    put32(header, entry.bytes.min(NO_FIT_32) as u32);
+    put32(header, entry.bytes.min(NO_FIT_32) as u32);
+}
+
+/// The field is a signed number of 32 bits, which ends in 2038.
+fn fits_time_extra(entry: &ZipEntry) -> Option<u32> {
+    i32::try_from(entry.changed.unix_seconds).ok().map(i32::cast_unsigned)
+}
+
+fn time_extra_bytes(entry: &ZipEntry) -> usize {
+    if fits_time_extra(entry).is_some() { TIME_EXTRA_BYTES } else { 0 }
+}
+
+/// The time of change alone, in both headers alike.
+fn put_time_extra(out: &mut Vec<u8>, entry: &ZipEntry) {
+    if let Some(seconds) = fits_time_extra(entry) {
+        put16(out, TIME_EXTRA);
+        put16(out, TIME_EXTRA_BYTES as u16 - 4);
+        out.push(1);
+        put32(out, seconds);
     }
 }
 
@@ -149,11 +189,12 @@ fn name_of(entry: &ZipEntry) -> &str {
     entry.path.get(..end).unwrap_or_default()
 }
 
-/// Time and date of MS-DOS for a Unix time, in UTC; from 1980 to 2107, in steps of two seconds.
-fn dos_time(unix_seconds: u64) -> [u16; 2] {
+/// Time and date of MS-DOS (4.4.6), by the clocks of whoever saves; from 1980 to 2107, in steps of two seconds.
+fn dos_time(time: ZipTime) -> [u16; 2] {
     const FIRST: u64 = 315_532_800; // 1980-01-01
     const LAST: u64 = 4_354_819_198; // 2107-12-31 23:59:58
-    let seconds = unix_seconds.clamp(FIRST, LAST);
+    let local = time.unix_seconds.saturating_add_signed(time.ahead_of_utc.into());
+    let seconds = local.clamp(FIRST, LAST);
     let (year, month, day) = civil_from_days(seconds / 86_400);
     let second = seconds % 86_400;
     let (hours, minutes, pairs) = (second / 3600, second / 60 % 60, second % 60 / 2);

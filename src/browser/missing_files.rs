@@ -6,7 +6,7 @@ use crate::transfer::{Asked, Named};
 /// One file as it was when it was shared, or as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
-    /// Path and size.
+    /// Path and size, without the time.
     pub file: ManifestFile,
     /// `File.lastModified`, in milliseconds since 1970.
     pub modified: f64,
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn known(path: &str, bytes: u64, modified: f64) -> Known {
-        Known { file: ManifestFile { path: path.to_owned(), bytes }, modified }
+        Known { file: ManifestFile::undated(path.to_owned(), bytes), modified }
     }
 
     fn named(first: &str, others: usize) -> Option<Named> {

@@ -13,7 +13,7 @@ use super::server_call::call;
 use crate::api::{ApiError, CallCreateRoom};
 use crate::media::kind;
 use crate::protocol::link::ShareLink;
-use crate::protocol::manifest::{Manifest, ManifestFile};
+use crate::protocol::manifest::{Manifest, ManifestFile, time_of_change};
 use crate::protocol::rooms::{CreateRoom, CreatedRoom, PasswordRequest};
 
 /// A room that was just made, and what it is served from.
@@ -49,15 +49,16 @@ pub fn unusable(error: impl std::fmt::Display) -> Problem {
 }
 
 impl NewRoom {
-    /// Makes a room for these files.
+    /// Makes a room for these files and empty folders.
     ///
     /// # Errors
     /// There is none, and this is why.
     pub async fn create(
         chosen: Vec<ChosenFile>,
+        folders: Vec<String>,
         password: PasswordRequest,
     ) -> Result<Self, Problem> {
-        let manifest = manifest_of(&chosen)?;
+        let manifest = manifest_of(&chosen, folders)?;
         let handles = handles_of(&chosen);
         let files: Vec<File> = chosen.into_iter().map(|chosen| chosen.file).collect();
         let keys = OwnerKeys::generate().await?;
@@ -89,11 +90,13 @@ impl NewRoom {
     }
 }
 
-fn manifest_of(chosen: &[ChosenFile]) -> Result<Manifest, Problem> {
-    let listed = chosen
-        .iter()
-        .map(|chosen| ManifestFile { path: chosen.path.clone(), bytes: bytes_of(&chosen.file) });
-    Manifest::new(listed.collect()).map_err(unusable)
+fn manifest_of(chosen: &[ChosenFile], folders: Vec<String>) -> Result<Manifest, Problem> {
+    let listed = chosen.iter().map(|chosen| ManifestFile {
+        path: chosen.path.clone(),
+        bytes: bytes_of(&chosen.file),
+        modified: time_of_change(chosen.file.last_modified()),
+    });
+    Manifest::new(listed.collect(), folders).map_err(unusable)
 }
 
 /// The handle of each file, or undefined; nothing if there are none.

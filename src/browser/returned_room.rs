@@ -23,7 +23,11 @@ impl ReturnedRoom {
     /// Nothing is chosen yet.
     pub fn new(record: OwnerRecord) -> Self {
         let files = record.manifest.files.iter().zip(&record.modified);
-        let known = files.map(|(file, modified)| Known { file: file.clone(), modified: *modified });
+        let known = files.map(|(file, modified)| Known {
+            // Its own record is more exact, and older manifests have no time.
+            file: ManifestFile { modified: None, ..file.clone() },
+            modified: *modified,
+        });
         Self { missing: MissingFiles::new(known), record }
     }
 
@@ -62,6 +66,6 @@ pub async fn reopen(kept: Vec<(JsValue, String)>) -> Chosen {
 }
 
 fn as_it_is(path: String, file: File) -> (Known, File) {
-    let known = ManifestFile { path, bytes: bytes_of(&file) };
+    let known = ManifestFile::undated(path, bytes_of(&file));
     (Known { file: known, modified: file.last_modified() }, file)
 }

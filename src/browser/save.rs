@@ -1,18 +1,16 @@
-//! Finished downloads, to the person's disk: one file as it is, several as one archive or into a folder.
+//! Finished downloads, to the person's disk: one file as it is, several as one archive. Those that go into a folder of
+//! the person's choice are in [`super::folder`].
 
 use std::rc::Rc;
 
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Date, JsString, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    Blob, BlobPropertyBag, File, FileSystemDirectoryHandle, FileSystemFileHandle,
-    FileSystemGetDirectoryOptions, FileSystemGetFileOptions, FileSystemWritableFileStream,
-    HtmlAnchorElement, ReadableStream, Url,
-};
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 use super::error::Error;
-use crate::archive::zip::{ZipEntry, ZipWriter};
+use crate::archive::portable::download_name;
+use crate::archive::zip::{ZipEntry, ZipTime, ZipWriter};
+use crate::transfer::Saved;
 
 /// Saved files are never given a type that a browser would open by itself.
 const OCTETS: &str = "application/octet-stream";
@@ -26,11 +24,37 @@ pub struct FinishedFile {
     pub offset: u64,
     /// Its size.
     pub bytes: u64,
+    /// When its owner changed it, in milliseconds since 1970.
+    pub modified: Option<u64>,
+}
+
+impl FinishedFile {
+    /// Without the folders on its way.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub fn part_of(&self, content: &Blob) -> Result<Blob, Error> {
+        let (start, end) = (self.offset as f64, (self.offset + self.bytes) as f64);
+        Ok(content.slice_with_f64_and_f64_and_content_type(start, end, OCTETS)?)
+    }
+}
+
+/// What [`crate::archive::fold::Fold`] asks for.
+pub fn fold(text: &str) -> String {
+    let form_c = JsString::from(text).normalize("NFC");
+    form_c.to_lower_case().to_upper_case().normalize("NFC").into()
 }
 
 /// Something to save under a name: the browser copies it from its own disk, nothing is held in memory.
 pub struct Parcel {
     name: String,
+    /// The file's own, if it is another.
+    own_name: Option<String>,
     url: Rc<ObjectUrl>,
 }
 
@@ -59,21 +83,24 @@ impl Drop for ObjectUrl {
 }
 
 impl Parcel {
-    fn new(blob: &Blob, name: &str) -> Result<Self, Error> {
+    /// What the browser would make of the name is made of it before, so that the page can tell it.
+    fn new(blob: &Blob, wanted: &str) -> Result<Self, Error> {
         let url = Rc::new(ObjectUrl::new(blob)?);
-        Ok(Self { name: name.to_owned(), url })
+        let name = download_name(wanted);
+        let own_name = (name != wanted).then(|| wanted.to_owned());
+        Ok(Self { name, own_name, url })
     }
 
-    /// One file, under its own name.
+    /// One file, under its own name if browsers save such.
     ///
     /// # Errors
     /// The browser refuses.
     pub fn single(content: &Blob, file: &FinishedFile) -> Result<Self, Error> {
-        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-        Self::new(&part(content, file)?, name)
+        Self::new(&file.part_of(content)?, file.name())
     }
 
-    /// Several files as one archive, which refers to the stored content instead of copying it.
+    /// Several files as one archive, which refers to the stored content instead of copying it, and folders with nothing
+    /// in them.
     ///
     /// # Errors
     /// The browser refuses.
@@ -81,24 +108,33 @@ impl Parcel {
         content: &Blob,
         files: &[FinishedFile],
         sums: &[u32],
+        folders: &[String],
         name: &str,
     ) -> Result<Self, Error> {
         let parts = Array::new();
-        let mut writer = ZipWriter::new((js_sys::Date::now() / 1000.0) as u64);
+        let mut writer = ZipWriter::new();
+        let now = Date::now() as u64;
         for (file, crc32) in files.iter().zip(sums) {
-            let entry = ZipEntry { path: file.path.clone(), bytes: file.bytes, crc32: *crc32 };
+            let changed = local_time(file.modified.unwrap_or(now));
+            let path = file.path.clone();
+            let entry = ZipEntry { path, bytes: file.bytes, crc32: *crc32, changed };
             parts.push(&Uint8Array::from(writer.local_header(&entry).as_slice()));
             if file.bytes > 0 {
-                parts.push(part(content, file)?.as_ref());
+                parts.push(file.part_of(content)?.as_ref());
             }
+        }
+        for folder in folders {
+            let path = format!("{folder}/");
+            let entry = ZipEntry { path, bytes: 0, crc32: 0, changed: local_time(now) };
+            parts.push(&Uint8Array::from(writer.local_header(&entry).as_slice()));
         }
         parts.push(&Uint8Array::from(writer.finish().as_slice()));
         Self::new(&Blob::new_with_blob_sequence_and_options(&parts, &octets())?, name)
     }
 
-    /// The name under which it is saved.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Where it goes, for the page to tell.
+    pub fn saved(&self) -> Saved {
+        Saved::File { name: self.name.clone(), own_name: self.own_name.clone() }
     }
 
     /// Has the browser save it.
@@ -123,61 +159,9 @@ fn octets() -> BlobPropertyBag {
     options
 }
 
-fn part(content: &Blob, file: &FinishedFile) -> Result<Blob, Error> {
-    let (start, end) = (file.offset as f64, (file.offset + file.bytes) as f64);
-    Ok(content.slice_with_f64_and_f64_and_content_type(start, end, OCTETS)?)
-}
-
-/// Whether the browser lets pages write into a folder of the person's choice (Chromium).
-pub fn can_choose_folder() -> bool {
-    Reflect::has(&js_sys::global(), &"showDirectoryPicker".into()).unwrap_or(false)
-}
-
-/// Asks the person for a folder.
-///
-/// # Errors
-/// The person declines, or the browser has no such dialogue.
-pub async fn choose_folder() -> Result<FileSystemDirectoryHandle, Error> {
-    let global = js_sys::global();
-    let show: js_sys::Function =
-        Reflect::get(&global, &"showDirectoryPicker".into())?.dyn_into()?;
-    let options = js_sys::Object::new();
-    Reflect::set(&options, &"mode".into(), &"readwrite".into())?;
-    let promise: js_sys::Promise = show.call1(&global, &options)?.dyn_into()?;
-    Ok(JsFuture::from(promise).await?.dyn_into()?)
-}
-
-/// Writes one file below a folder, with the folders on its way.
-///
-/// # Errors
-/// The disk is full, or the folder may not be written.
-pub async fn write_into(
-    folder: &FileSystemDirectoryHandle,
-    content: &Blob,
-    file: &FinishedFile,
-) -> Result<(), Error> {
-    let mut folder = folder.clone();
-    let mut parts: Vec<&str> = file.path.split('/').collect();
-    let name = parts.pop().unwrap_or(&file.path);
-    for part in parts {
-        let options = FileSystemGetDirectoryOptions::new();
-        options.set_create(true);
-        let next = folder.get_directory_handle_with_options(part, &options);
-        folder = JsFuture::from(next).await?.dyn_into()?;
-    }
-    let options = FileSystemGetFileOptions::new();
-    options.set_create(true);
-    let target: FileSystemFileHandle =
-        JsFuture::from(folder.get_file_handle_with_options(name, &options)).await?.dyn_into()?;
-    let writable: FileSystemWritableFileStream =
-        JsFuture::from(target.create_writable()).await?.dyn_into()?;
-    let stream: ReadableStream = part(content, file)?.stream();
-    // Piping closes the target, which is when the file takes its place.
-    JsFuture::from(stream.pipe_to(&writable)).await?;
-    let written: File = JsFuture::from(target.get_file()).await?.dyn_into()?;
-    if written.size() == file.bytes as f64 {
-        Ok(())
-    } else {
-        Err(Error::named("QuotaExceededError", "not all of it was written"))
-    }
+/// A time of change, in milliseconds since 1970, with how far this computer's clock is ahead then.
+fn local_time(millis: u64) -> ZipTime {
+    let date = Date::new(&(millis as f64).into());
+    let ahead_of_utc = -60 * date.get_timezone_offset() as i32;
+    ZipTime { unix_seconds: millis / 1000, ahead_of_utc }
 }

@@ -78,6 +78,11 @@ pub fn files(number: usize) -> String {
     count(number as u64, "file", "files")
 }
 
+/// How many folders with nothing in them, if any: "2 empty folders".
+pub fn empty_folders(number: usize) -> Option<String> {
+    (number > 0).then(|| count(number as u64, "empty folder", "empty folders"))
+}
+
 /// Folder and name of a path: `("photos/2026/", "sea.jpg")`.
 pub fn split_path(path: &str) -> (&str, &str) {
     path.rfind('/').map_or(("", path), |slash| path.split_at(slash + 1))

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Version of everything in [`crate::protocol`]. Peers and the server refuse any other.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// Files in one room.
+/// Files in one room, and empty folders with them.
 pub const MAX_FILES: usize = 20_000;
 /// Bytes in one room: 1 TiB.
 pub const MAX_TOTAL_BYTES: u64 = 1 << 40;
@@ -13,6 +13,8 @@ pub const MAX_TOTAL_BYTES: u64 = 1 << 40;
 pub const MAX_PATH_BYTES: usize = 1024;
 /// Parts (folders and the name) of one file's path.
 pub const MAX_PATH_DEPTH: usize = 32;
+/// Latest time of change that a file may have, in milliseconds since 1970: the last of 2107, which is the last of ZIP.
+pub const MAX_MODIFIED_MILLIS: u64 = 4_354_819_199_999;
 /// Bytes of a manifest before sealing.
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 /// Bytes that sealing adds: a 96-bit nonce and a 128-bit tag (AES-GCM, NIST SP 800-38D).

@@ -16,6 +16,7 @@ pub use crate::browser::{
 #[cfg(not(feature = "hydrate"))]
 pub use idle::{Receive, Selection, SenderBundle, Share, caps, copy_text, return_to_room, support};
 pub use view::{
-    Asked, BroadcastView, FileRow, LiveView, Named, PictureView, PlayerCommand, PlayerView,
-    ReceiveView, Saved, SelectedFile, SelectionView, ShareView, Support, Track,
+    Asked, BroadcastView, FileRow, FolderSave, LiveView, Named, PictureView, PlayerCommand,
+    PlayerView, ReceiveView, SaveEnd, Saved, SelectedFile, SelectionView, ShareView, Support,
+    Track,
 };

@@ -20,8 +20,11 @@ pub struct SelectedFile {
 /// What is chosen so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelectionView {
-    /// In the order in which they were chosen.
+    /// In the order in which they were chosen, and behind them the dropped folders that hold nothing, whose paths end
+    /// in `/`.
     pub files: Rc<Vec<SelectedFile>>,
+    /// How many of these are folders.
+    pub empty_folders: usize,
     /// All together.
     pub total_bytes: u64,
     /// A dropped folder is still being read.
@@ -93,14 +96,53 @@ pub struct FileRow {
 /// Where a finished download went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// The browser saves it under this name.
-    File(String),
-    /// Written below this folder, which the person chose.
-    Folder(String),
+    /// The browser saves it.
+    File {
+        /// Under this name.
+        name: String,
+        /// The file's own, if browsers save under no such name.
+        own_name: Option<String>,
+    },
+    /// Written into a folder that the person chose, as far as it went.
+    Folder(Arc<FolderSave>),
     /// On an earlier visit.
     Earlier,
     /// Nowhere yet: it was fetched to be played.
     Kept,
+}
+
+/// A download that was written into a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderSave {
+    /// The folder's name.
+    pub folder: String,
+    /// Files that are there now.
+    pub saved: usize,
+    /// Files that the download has.
+    pub of: usize,
+    /// What got another name, because its own was taken or not allowed: its path in the download, and the one there.
+    /// A folder's ends in `/`.
+    pub renamed: Vec<(String, String)>,
+    /// What could not be written, by its path in the download.
+    pub left_out: Vec<String>,
+    /// Why it ended early.
+    pub end: Option<SaveEnd>,
+}
+
+impl FolderSave {
+    /// Whether all is there.
+    pub fn is_whole(&self) -> bool {
+        self.saved == self.of && self.left_out.is_empty() && self.end.is_none()
+    }
+}
+
+/// Why nothing more can be written into a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveEnd {
+    /// The disk is full.
+    Full,
+    /// The browser does not let the page write any more.
+    Denied,
 }
 
 /// The recipient's room.
@@ -108,6 +150,8 @@ pub enum Saved {
 pub struct ReceiveView {
     /// Once the manifest is open.
     pub files: Option<Rc<Vec<FileRow>>>,
+    /// Folders with nothing in them, which come as well.
+    pub empty_folders: usize,
     /// How it goes.
     pub status: DownloadStatus,
     /// Where it was saved.

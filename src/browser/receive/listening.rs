@@ -18,7 +18,7 @@ use crate::browser::storage::Storage;
 use crate::media::kind;
 use crate::swarm::Failure;
 use crate::swarm::status::Phase;
-use crate::transfer::{FileRow, PlayerCommand, Saved};
+use crate::transfer::{FileRow, PlayerCommand};
 
 /// What plays, and what answers it.
 pub struct Media {
@@ -180,14 +180,14 @@ impl Inner {
         let Some(plan) = plan.filter(|_| self.listens.get() && runs) else { return false };
         self.listens.set(false);
         self.change(|view| view.listening = false);
-        let save = |parcel: &Parcel| parcel.save().map(|()| parcel.name().to_owned());
+        let save = |parcel: &Parcel| parcel.save().map(|()| parcel.saved());
         let saved = self.parcel.borrow().as_ref().map(save);
         match saved {
             // It is saved when it is complete.
             None => self.mark(&plan, false),
-            Some(Ok(name)) => {
+            Some(Ok(saved)) => {
                 self.mark(&plan, true);
-                self.change(|view| view.saved = Some(Saved::File(name)));
+                self.change(|view| view.saved = Some(saved));
             }
             Some(Err(_)) => self.change(|view| {
                 view.problem = Some("This browser refused to save the file.".to_owned());

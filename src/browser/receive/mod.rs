@@ -18,9 +18,10 @@ use web_sys::FileSystemDirectoryHandle;
 use super::address::watch_fragment;
 use super::caps;
 use super::circle_driver::CircleDriver;
+use super::folder::{can_choose_folder, choose_folder};
 use super::listener::Listener;
 use super::media::tracks::file_rows;
-use super::save::{Parcel, can_choose_folder, choose_folder};
+use super::save::Parcel;
 use super::storage::{Storage, StorageEvent, is_stored};
 use super::swarm_driver::SwarmDriver;
 use crate::media::kind::Kind;
@@ -287,6 +288,7 @@ impl Inner {
 
     fn show_room(self: &Rc<Self>, room: OpenedRoom) {
         let rows = file_rows(&room.manifest);
+        let empty_folders = room.manifest.folders.len();
         self.media.replace(Some(Media::new(self, &room, &rows)));
         self.room.replace(Some(Rc::new(room)));
         // Where it cannot start now, it is tried again, and told, when it is needed.
@@ -297,6 +299,7 @@ impl Inner {
         self.change(|view| {
             view.status.wanted_bytes = wanted_bytes(&rows);
             view.files = Some(Rc::new(rows));
+            view.empty_folders = empty_folders;
         });
     }
 

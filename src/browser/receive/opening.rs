@@ -232,8 +232,9 @@ impl Inner {
         let source = Media::source(&room, &plan, storage.clone());
         let content = move |inbox: Inbox| -> Box<dyn Content> {
             let (layout, store, kept) = (room.layout.clone(), storage.clone(), plan.clone());
+            let folders = room.manifest.folders.len();
             let on_save = move |gone: &[u32]| {
-                let pieces = pieces(&layout, &kept, &kept.gone(gone));
+                let pieces = pieces(&layout, &kept, &kept.gone(gone), folders);
                 store.finish(kept.shelf.bytes(), &pieces);
             };
             let place = (room.layout.clone(), plan.shelf.clone());

@@ -2,7 +2,7 @@
 
 use crate::browser::error::Error;
 use crate::swarm::Failure;
-use crate::transfer::ReceiveView;
+use crate::transfer::{FolderSave, ReceiveView, SaveEnd};
 
 /// What went wrong, in one or two sentences.
 pub struct Problem(pub String);
@@ -51,6 +51,27 @@ pub fn gone_notice(view: &ReceiveView) -> Option<String> {
     ))
 }
 
+/// Why not all of a download is in the folder that was chosen, and what to do.
+pub fn folder_problem(save: &FolderSave) -> Option<String> {
+    const AGAIN: &str =
+        "Save again puts everything into one archive among your browser's downloads.";
+    let FolderSave { folder, saved, of, left_out, end, .. } = save;
+    let stopped = match end {
+        Some(SaveEnd::Full) => "The disk is full",
+        Some(SaveEnd::Denied) => "This browser no longer lets the page write there",
+        None => {
+            let (first, more) = (left_out.first()?, left_out.len() - 1);
+            let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+            return Some(format!(
+                "“{first}”{others} could not be written into the folder “{folder}”: this browser or the disk refused. {AGAIN}"
+            ));
+        }
+    };
+    Some(format!(
+        "{stopped}: {saved} of {of} files are in the folder “{folder}”, and nothing half written is. {AGAIN}"
+    ))
+}
+
 /// Why a download failed, and what to do.
 pub fn failure_sentence(failure: Failure) -> String {
     match failure {
@@ -70,4 +91,41 @@ pub fn failure_sentence(failure: Failure) -> String {
         Failure::Damaged => "This browser does not give back what it stored: the disk may be full or damaged. Nothing wrong was saved. Free some space and try again.",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn save(left_out: &[&str], end: Option<SaveEnd>) -> FolderSave {
+        let left_out = left_out.iter().map(|path| (*path).to_owned()).collect();
+        FolderSave {
+            folder: "mine".to_owned(),
+            saved: 3,
+            of: 5,
+            left_out,
+            end,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_folder_is_named() {
+        assert_eq!(folder_problem(&save(&[], None)), None);
+        let one = folder_problem(&save(&["a/b"], None)).unwrap();
+        assert!(one.starts_with("“a/b” could not be written into the folder “mine”"), "{one}");
+        let three = folder_problem(&save(&["a", "b", "c"], None)).unwrap();
+        assert!(three.starts_with("“a” and 2 more could not"), "{three}");
+    }
+
+    #[test]
+    fn an_early_end_tells_its_cause_and_what_is_there() {
+        let full = folder_problem(&save(&["a"], Some(SaveEnd::Full))).unwrap();
+        assert!(
+            full.starts_with("The disk is full: 3 of 5 files are in the folder “mine”"),
+            "{full}"
+        );
+        let denied = folder_problem(&save(&[], Some(SaveEnd::Denied))).unwrap();
+        assert!(denied.contains("no longer lets the page write there: 3 of 5"), "{denied}");
+    }
 }

@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
+use super::saved::Done;
 use super::{Download, Stage};
 use crate::components::later::{later, slot, text, when};
 use crate::swarm::status::Phase;
-use crate::transfer::{Receive, Saved};
+use crate::transfer::Receive;
 
 /// The buttons of the stage.
 #[component]
@@ -64,7 +65,8 @@ fn Start(download: Download) -> impl IntoView {
     });
     let nothing = when(move || wanted.get() == 0);
     let many = Memo::new(move |_| {
-        download.files.with(|files| files.as_ref().is_some_and(|files| files.len() > 1))
+        let files = download.files.with(|files| files.as_ref().map_or(0, |files| files.len()));
+        files + download.empty_folders.get() > 1
     });
     let folder = move || {
         (download.can_choose_folder.get() && many.get())
@@ -124,35 +126,6 @@ fn Running(download: Download, phase: Memo<Phase>) -> impl IntoView {
                 "Cancel"
             </button>
         </div>
-    }
-}
-
-#[component]
-fn Done(download: Download) -> impl IntoView {
-    let where_to = move || match download.saved.get() {
-        Some(Saved::File(name)) => {
-            format!("Saved as “{name}”. Look among your browser's downloads.")
-        }
-        Some(Saved::Folder(name)) => format!("Saved in the folder “{name}”."),
-        Some(Saved::Earlier) => "Saved on an earlier visit.".to_owned(),
-        Some(Saved::Kept) => "Everything is here, kept in this browser for this page.".to_owned(),
-        None => String::new(),
-    };
-    let save = move |event: leptos::ev::MouseEvent| {
-        // Following it would replace the link key in the address bar.
-        event.prevent_default();
-        download.receive.with(Receive::save_again);
-    };
-    view! {
-        <p class="saved" aria-live="polite">{text(where_to)}</p>
-        <p class="saved-again">
-            <a href="#" on:click=save>
-                {text(move || match download.saved.get() {
-                    Some(Saved::Kept) => "Save to your disk".to_owned(),
-                    _ => "Save again".to_owned(),
-                })}
-            </a>
-        </p>
     }
 }
 

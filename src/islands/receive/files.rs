@@ -61,16 +61,22 @@ fn List(download: Download, stage: Memo<Stage>, listed: usize) -> impl IntoView 
     }
 }
 
-/// "2 of 3 files, 800 MB": only worth saying when something is left out.
+/// "2 of 3 files, 800 MB" if something is left out, and what comes besides.
 fn wanted(download: Download) -> Option<String> {
-    download.files.with(|files| {
+    let wanted = download.files.with(|files| {
         let files = files.as_ref()?;
         let wanted = files.iter().filter(|file| file.wanted);
         let (count, bytes) =
             wanted.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.bytes));
         (count < files.len())
             .then(|| format!("{count} of {}, {}", format::files(files.len()), format::size(bytes)))
-    })
+    });
+    let folders = format::empty_folders(download.empty_folders.get());
+    match (wanted, folders) {
+        (Some(wanted), Some(folders)) => Some(format!("{wanted}, and {folders}")),
+        (None, Some(folders)) => Some(format!("And {folders}")),
+        (wanted, None) => wanted,
+    }
 }
 
 /// As high as the list that comes.

@@ -8,6 +8,7 @@ mod files;
 mod helping;
 mod live;
 mod progress;
+mod saved;
 mod together;
 mod viewer;
 
@@ -39,6 +40,7 @@ use crate::transfer::{self, FileRow, LiveView, PlayerView, ReceiveView, Saved, S
 struct Download {
     receive: Held<transfer::Receive>,
     files: RwSignal<Option<Arc<Vec<FileRow>>>>,
+    empty_folders: RwSignal<usize>,
     status: RwSignal<DownloadStatus>,
     saved: RwSignal<Option<Saved>>,
     saving: RwSignal<Option<u8>>,
@@ -88,6 +90,7 @@ impl Download {
         Self {
             receive: Held::empty(),
             files: RwSignal::new(None),
+            empty_folders: RwSignal::new(0),
             status: RwSignal::new(DownloadStatus::default()),
             saved: RwSignal::new(None),
             saving: RwSignal::new(None),
@@ -125,6 +128,7 @@ impl Download {
         if !same {
             self.files.set(view.files.map(|files| Arc::new(files.to_vec())));
         }
+        page::set_if_new(self.empty_folders, view.empty_folders);
         page::set_if_new(self.saved, view.saved);
         page::set_if_new(self.saving, view.saving);
         page::set_if_new(self.checking, view.checking);

@@ -30,7 +30,9 @@ pub fn Chooser(
     /// Asks for the room, with what was typed as its password if it is to have one.
     on_create: Callback<Option<String>>,
 ) -> impl IntoView {
-    let any = Memo::new(move |_| chosen.files.with(|files| !files.is_empty()));
+    // Folders alone are nothing to send.
+    let any =
+        Memo::new(move |_| chosen.files.with(|files| files.len() > chosen.empty_folders.get()));
     view! {
         <p class="lead">
             "Choose files, get a link, send the link. The files go from your browser to theirs; "
@@ -148,12 +150,16 @@ fn ChosenFiles(selection: Held<Selection>, chosen: Chosen) -> impl IntoView {
         refocus();
     };
     let words = move || {
-        let files = chosen.files.with(|files| files.len());
+        let folders = chosen.empty_folders.get();
+        let files = chosen.files.with(|files| files.len().saturating_sub(folders));
         match (chosen.reading.get(), files) {
             (true, _) => "Reading the folder…".to_owned(),
-            (false, 0) => "Nothing chosen yet".to_owned(),
+            (false, 0) => format::empty_folders(folders).unwrap_or("Nothing chosen yet".to_owned()),
             (false, _) => {
-                format!("{}, {}", format::files(files), format::size(chosen.total_bytes.get()))
+                let size = format::size(chosen.total_bytes.get());
+                let besides =
+                    format::empty_folders(folders).map(|folders| format!(", and {folders}"));
+                format!("{}, {size}{}", format::files(files), besides.unwrap_or_default())
             }
         }
     };
@@ -194,6 +200,10 @@ fn row<F: Fn(usize) + Send + 'static>(
     remove: F,
 ) -> impl IntoView + use<F> {
     let (folder, name) = format::split_path(&file.path);
+    let size = match name {
+        "" => "empty folder".to_owned(),
+        _ => format::size(file.bytes),
+    };
     view! {
         <li class="file">
             <span class="file-name" title=file.path.clone()>
@@ -202,7 +212,7 @@ fn row<F: Fn(usize) + Send + 'static>(
                     {name.to_owned()}
                 </bdi>
             </span>
-            <span class="file-size" title=format::exact_size(file.bytes)>{format::size(file.bytes)}</span>
+            <span class="file-size" title=format::exact_size(file.bytes)>{size}</span>
             <button
                 type="button"
                 class="button icon"

@@ -30,6 +30,7 @@ use crate::transfer::{self, SelectedFile, Selection, SelectionView, SenderBundle
 #[derive(Clone, Copy)]
 struct Chosen {
     files: RwSignal<Arc<Vec<SelectedFile>>>,
+    empty_folders: RwSignal<usize>,
     total_bytes: RwSignal<u64>,
     reading: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
@@ -39,6 +40,7 @@ impl Chosen {
     fn new() -> Self {
         Self {
             files: RwSignal::new(Arc::default()),
+            empty_folders: RwSignal::new(0),
             total_bytes: RwSignal::new(0),
             reading: RwSignal::new(false),
             problem: RwSignal::new(None),
@@ -49,6 +51,7 @@ impl Chosen {
         if self.files.with_untracked(|files| **files != *view.files) {
             self.files.set(Arc::new(view.files.to_vec()));
         }
+        page::set_if_new(self.empty_folders, view.empty_folders);
         page::set_if_new(self.total_bytes, view.total_bytes);
         page::set_if_new(self.reading, view.reading);
         page::set_if_new(self.problem, view.problem);
