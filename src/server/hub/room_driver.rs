@@ -323,6 +323,9 @@ mod tests {
         let (door, gauge, task) = room();
         let findable = door.downgrade();
         let socket = join(&door, 1, false, 8).await;
+        // By that it is known to have its token.
+        let want = Event::Received { socket: socket.id, message: ClientMessage::Want };
+        door.send(want).await.unwrap();
         door.send(Event::Disconnected { socket: socket.id }).await.unwrap();
         drop(door);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
