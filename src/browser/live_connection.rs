@@ -54,7 +54,7 @@ pub struct LiveConnection {
     negotiation: Negotiation,
     sends: Cell<bool>,
     tracks: Rc<RefCell<Tracks>>,
-    rates: Rc<Cell<Rates>>,
+    limits: Rc<Limits>,
     listeners: Vec<Listener>,
 }
 
@@ -69,13 +69,13 @@ impl LiveConnection {
         let negotiation = Negotiation::new(ice, move |told| teller(LiveEvent::Negotiated(told)))?;
         let connection = negotiation.connection().clone();
         let teller = tell.clone();
-        let rates: Rc<Cell<Rates>> = Rc::default();
-        let limits = rates.clone();
+        let limits: Rc<Limits> = Rc::default();
+        let set = limits.clone();
         let changed = move |_: web_sys::Event| match connection.connection_state() {
             RtcPeerConnectionState::Connected => {
                 // Before that there may be nothing yet that could be limited.
-                if limits.get() != Rates::default() {
-                    limit_all(&connection, limits.get());
+                if set.rates.get() != Rates::default() {
+                    set.set(&connection);
                 }
                 teller(LiveEvent::Connected);
             }
@@ -95,7 +95,7 @@ impl LiveConnection {
             Listener::new(negotiation.connection(), "track", heard),
         ];
         let (sends, tracks) = (Cell::new(false), Rc::default());
-        Ok(Self { negotiation, sends, tracks, rates, listeners })
+        Ok(Self { negotiation, sends, tracks, limits, listeners })
     }
 
     /// Asks for sound and picture.
@@ -148,8 +148,8 @@ impl LiveConnection {
 
     /// Sends no more than this from now on.
     pub fn set_rates(&self, rates: Rates) {
-        if self.rates.replace(rates) != rates {
-            limit_all(self.negotiation.connection(), rates);
+        if self.limits.rates.replace(rates) != rates {
+            self.limits.set(self.negotiation.connection());
         }
     }
 
@@ -180,16 +180,42 @@ fn kind_of(transceiver: &RtcRtpTransceiver) -> String {
     transceiver.receiver().track().kind()
 }
 
-fn limit_all(connection: &RtcPeerConnection, rates: Rates) {
-    for transceiver in transceivers(connection) {
-        let rate = if kind_of(&transceiver) == "audio" { rates.sound } else { rates.picture };
-        // A browser that does not know these fields sends as it sees fit.
-        let _ = limit(&transceiver.sender(), rate);
+/// What a listener is sent at most.
+#[derive(Default)]
+struct Limits {
+    rates: Cell<Rates>,
+    /// How often it was to be set.
+    asked: Cell<u32>,
+    /// It is being set.
+    sets: Cell<bool>,
+}
+
+impl Limits {
+    /// Sets it, one after the other: browsers refuse parameters while others are on their way.
+    fn set(self: &Rc<Self>, connection: &RtcPeerConnection) {
+        self.asked.set(self.asked.get() + 1);
+        if self.sets.replace(true) {
+            return;
+        }
+        let (limits, connection) = (self.clone(), connection.clone());
+        spawn_local(async move {
+            let mut done = 0;
+            while done != limits.asked.get() {
+                done = limits.asked.get();
+                let Rates { sound, picture } = limits.rates.get();
+                for transceiver in transceivers(&connection) {
+                    let rate = if kind_of(&transceiver) == "audio" { sound } else { picture };
+                    // A browser that does not know these fields sends as it sees fit.
+                    let _ = limit(&transceiver.sender(), rate).await;
+                }
+            }
+            limits.sets.set(false);
+        });
     }
 }
 
 /// `RTCRtpSender.setParameters` with another `maxBitrate`.
-fn limit(sender: &RtcRtpSender, bits_per_second: Option<u32>) -> Result<(), JsValue> {
+async fn limit(sender: &RtcRtpSender, bits_per_second: Option<u32>) -> Result<(), JsValue> {
     let parameters = method(sender, "getParameters")?.call0(sender)?;
     let encodings: Array = Reflect::get(&parameters, &"encodings".into())?.dyn_into()?;
     for encoding in encodings.iter() {
@@ -200,11 +226,7 @@ fn limit(sender: &RtcRtpSender, bits_per_second: Option<u32>) -> Result<(), JsVa
         };
     }
     let set = method(sender, "setParameters")?.call1(sender, &parameters)?;
-    spawn_local(async move {
-        // Refused while another is on its way or the connection closes; the next change, or none, sets it right.
-        let _ = JsFuture::from(Promise::from(set)).await;
-    });
-    Ok(())
+    JsFuture::from(Promise::from(set)).await.map(drop)
 }
 
 async fn replace(sender: &RtcRtpSender, track: Option<&MediaStreamTrack>) -> Result<(), JsValue> {
