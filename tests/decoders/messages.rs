@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use transfer4me::protocol::circle::CircleSignal;
 use transfer4me::protocol::limits::{
-    MAX_FILES, MAX_SIGNALLING_BYTES, MAX_TOLD_LINKS, MAX_TOTAL_BYTES,
+    MAX_FILES, MAX_MODIFIED_MILLIS, MAX_SIGNALLING_BYTES, MAX_TOLD_LINKS, MAX_TOTAL_BYTES,
 };
 use transfer4me::protocol::manifest::{Manifest, SignedManifest};
 use transfer4me::protocol::piece::PieceIndex;
@@ -176,6 +176,7 @@ fn manifests() {
             r#"{"version":1,"piece_length":262144,"files":[{"path":"a/b.txt","bytes":5},{"path":"","bytes":0}]}"#,
             r#"{"version":1,"piece_length":16777216,"files":[{"path":"x","bytes":1099511627776}]}"#,
             r#"{"version":1,"piece_length":262144,"files":[{"path":"a","bytes":262144},{"path":"b","bytes":262145}]}"#,
+            r#"{"version":1,"piece_length":262144,"files":[{"path":"a","bytes":0,"modified":1709210096789}],"folders":["b/c"]}"#,
         ]),
         words: WORDS,
         bytes_per_byte: 128,
@@ -187,6 +188,9 @@ fn manifests() {
             };
             assert_eq!(Manifest::from_json(&manifest.to_json()).as_ref(), Ok(&manifest));
             assert!(manifest.total_bytes() <= MAX_TOTAL_BYTES);
+            assert!(manifest.files.len() + manifest.folders.len() <= MAX_FILES);
+            let modified = manifest.files.iter().filter_map(|file| file.modified);
+            assert!(modified.max() <= Some(MAX_MODIFIED_MILLIS));
             let layout = manifest.check().unwrap();
             assert!(
                 layout.files().len() == manifest.files.len() && layout.files().len() <= MAX_FILES

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use transfer4me::archive::fold::path_key;
+use transfer4me::archive::portable::{MAX_PORTABLE_BYTES, download_name, folder_name};
 use transfer4me::archive::safe_path::{MAX_PART_BYTES, safe_paths, shown_name};
 use transfer4me::circle::{Direction, ask_for_music, inspect_media};
 use transfer4me::media::natural;
@@ -16,6 +18,8 @@ use transfer4me::protocol::link::ShareLink;
 use transfer4me::protocol::piece::Layout;
 use transfer4me::swarm::Bitfield;
 use transfer4me::swarm::negotiation::inspect_description;
+
+use unicode_normalization::UnicodeNormalization;
 
 use super::harness::{Decoder, try_out};
 
@@ -238,6 +242,11 @@ const NAME_WORDS: &[&[u8]] = &[
     &[b'x'; 250],
 ];
 
+/// What a browser does for [`path_key`].
+fn fold(text: &str) -> String {
+    text.nfc().collect::<String>().to_lowercase().to_uppercase().nfc().collect()
+}
+
 #[test]
 fn names_of_files() {
     try_out(&Decoder {
@@ -251,11 +260,18 @@ fn names_of_files() {
         bytes_per_byte: 400,
         check: |bytes| {
             let paths = lines(bytes);
-            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-            let safe = safe_paths(&paths);
+            let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            // The last is an empty folder, if there are several.
+            let empty = if paths.len() > 1 { paths.pop() } else { None };
+            let empty: Vec<&str> = empty.into_iter().collect();
+            let all = safe_paths(&paths, &empty, &fold);
+            let safe = all.files.clone();
             assert_eq!(safe.len(), paths.len());
-            let folded: HashSet<String> = safe.iter().map(|path| path.to_uppercase()).collect();
+            let folded: HashSet<String> = safe.iter().map(|path| path_key(path, &fold)).collect();
             assert_eq!(folded.len(), safe.len(), "two are one: {safe:?}");
+            for path in &all.folders {
+                assert!(!folded.contains(&path_key(path, &fold)), "{path:?} is a file as well");
+            }
             for path in &safe {
                 assert!(path.split('/').count() <= MAX_PATH_DEPTH, "{path:?}");
                 for part in path.split('/') {
@@ -263,16 +279,23 @@ fn names_of_files() {
                     assert!(!part.ends_with(['.', ' ']) && !part.starts_with(' '), "{part:?}");
                     let bad = |c: char| c.is_control() || "\\<>:\"|?*\u{202e}\u{2066}".contains(c);
                     assert!(!part.contains(bad), "{part:?}");
+                    for saved in [download_name(part), folder_name(part)] {
+                        assert!((1..=MAX_PORTABLE_BYTES).contains(&saved.len()), "{saved:?}");
+                        assert!(!saved.contains(['~', '%', '\u{200b}']), "{saved:?}");
+                    }
+                    let saved = download_name(part);
+                    assert_eq!(download_name(&saved), saved, "{part:?}");
                 }
                 for (slash, _) in path.match_indices('/') {
                     assert!(
-                        !folded.contains(&path[..slash].to_uppercase()),
+                        !folded.contains(&path_key(&path[..slash], &fold)),
                         "{path:?} is in a file"
                     );
                 }
             }
             let again: Vec<&str> = safe.iter().map(String::as_str).collect();
-            assert_eq!(safe_paths(&again), safe);
+            let folders: Vec<&str> = all.folders.iter().map(String::as_str).collect();
+            assert_eq!(safe_paths(&again, &folders, &fold), all);
             format!(
                 "{} of {} stay",
                 safe.iter().zip(&paths).filter(|(one, other)| one == other).count().min(5),
