@@ -320,7 +320,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_task_waits_for_a_member_to_come_back_and_ends_when_none_can() {
-        let (door, gauge, task) = room();
+        let (door, mut gauge, task) = room();
         let findable = door.downgrade();
         let socket = join(&door, 1, false, 8).await;
         // By that it is known to have its token.
@@ -328,8 +328,9 @@ mod tests {
         door.send(want).await.unwrap();
         door.send(Event::Disconnected { socket: socket.id }).await.unwrap();
         drop(door);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        assert_eq!(gauge.borrow().members, 0);
+        let empty = gauge.wait_for(|gauge| gauge.members == 0);
+        let empty = tokio::time::timeout(std::time::Duration::from_secs(20), empty).await;
+        assert!(empty.is_ok_and(|seen| seen.is_ok()), "the member is still there");
         let door = findable.upgrade().expect("a member may come back, so the room has to be found");
         door.send(Event::Ended(CloseReason::Expired)).await.unwrap();
         drop(door);
