@@ -18,7 +18,7 @@ export default defineConfig<Options>({
   // Far above what anything takes, so that a busy machine fails nothing; they end what hangs.
   timeout: 180_000,
   expect: { timeout: 30_000 },
-  globalTimeout: 60 * 60_000,
+  globalTimeout: 70 * 60_000,
   forbidOnly: !!process.env.CI,
   reporter: [["line"], ["json", { outputFile: `${results}/results.json` }]],
   projects: process.env.T4M_BENCH

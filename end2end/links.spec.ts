@@ -52,6 +52,19 @@ test("a link is completed in the tab that missed its end", async ({ folder, owne
   await expect(sent.owner.page).toHaveURL(sent.link);
 });
 
+test("the way past the header leaves the key where it is", async ({ folder, owner, recipient }) => {
+  const file = await makeFile(folder, "by keyboard.bin", MB);
+  const sent = await owner([file.path], { password: "over the header" });
+  const one = await recipient(sent.link);
+  await one.page.keyboard.press("Tab");
+  await expect(one.page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await one.page.keyboard.press("Enter");
+  await expect(one.page.getByRole("main")).toBeFocused();
+  expect(one.page.url()).toBe(sent.link);
+  await one.unlock("over the header");
+  await expect(one.files).toHaveText([/by keyboard\.bin/]);
+});
+
 test("the sender's own room opens when its link is completed", async ({ folder, owner }) => {
   const file = await makeFile(folder, "mine.bin", MB);
   const sent = await owner([file.path]);

@@ -1,5 +1,5 @@
-// Says in words when the page's own code cannot run, instead of leaving controls that look alive. Stands in the page
-// itself, before everything that could fail, and needs nothing else. From `hydrate()` on the code speaks for itself, but
+// Says in words when the page's own code cannot run, instead of leaving controls that look alive, and keeps the link's
+// key in the address bar. Stands in the page itself, before everything that could fail, and needs nothing else. From `hydrate()` on the code speaks for itself, but
 // for an end that it cannot outlive.
 ((root) => {
   const hydrated = () => "hydrated" in root.dataset;
@@ -30,6 +30,14 @@
     say("This browser does not run WebAssembly, or it is switched off, so this page cannot send or receive anything. "
       + "Allow WebAssembly for this site, or open the page in another browser.");
   }
+  // The way past the header would otherwise put its own fragment in the place of the link's key.
+  addEventListener("click", (event) => {
+    if (!event.target.closest?.("a.skip")) return;
+    event.preventDefault();
+    const content = document.getElementById("content");
+    content.focus();
+    content.scrollIntoView();
+  });
   addEventListener("error", failed);
   addEventListener("unhandledrejection", failed);
 })(document.documentElement);

@@ -27,7 +27,7 @@ pub fn show_link(link: &ShareLink) -> String {
 
 /// Listens for another fragment in the same page, as when a link's end is put into the address bar by hand.
 /// `opened` answers the link that this page has opened, if it has: then nothing else can be meant, because a room has
-/// one key, and it is shown again. Otherwise the page begins anew with what is there now.
+/// one key, and it is shown again. Otherwise the page begins anew with what is there now, if that is a whole link.
 pub fn watch_fragment(opened: impl Fn() -> Option<ShareLink> + 'static) -> Option<Listener> {
     let window = web_sys::window()?;
     let location = window.location();
@@ -35,8 +35,9 @@ pub fn watch_fragment(opened: impl Fn() -> Option<ShareLink> + 'static) -> Optio
         Some(link) => {
             show_link(&link);
         }
-        None => {
+        None if link_here().is_some() => {
             let _ = location.reload();
         }
+        None => {}
     }))
 }
