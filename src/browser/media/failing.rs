@@ -71,6 +71,18 @@ impl Inner {
         }
     }
 
+    /// The rest of the current track will not come. Where nothing of it was heard yet nothing will be, and not every
+    /// browser gives up an answer that ends before it began.
+    pub(super) fn passes_over_what_never_began(self: Rc<Self>) {
+        let current = self.view.borrow().current;
+        // Not in the middle of what told of it.
+        spawn_local(async move {
+            if !self.sounded.get() && current.is_some() && self.view.borrow().current == current {
+                self.fails(Fault::Gone);
+            }
+        });
+    }
+
     /// It looks damaged; a file that was deleted, or one that no page has any more, looks the same.
     fn ask_whether_it_is_there(self: &Rc<Self>, track: Track, content: Content) {
         let blob = self.address.borrow().as_ref().map(|(_, blob)| Clone::clone(blob));

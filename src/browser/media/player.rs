@@ -232,7 +232,14 @@ impl Player {
 
     /// The rest of these files will not come any more.
     pub fn set_gone(&self, files: &[u32]) {
+        let current = self.inner.view.borrow().current;
+        let is_gone =
+            |inner: &Inner| current.is_some_and(|current| inner.album.borrow().is_gone(current));
+        let before = is_gone(&self.inner);
         self.inner.album.borrow_mut().set_gone(files);
+        if !before && is_gone(&self.inner) {
+            self.inner.clone().passes_over_what_never_began();
+        }
     }
 
     /// More of the room is here.
