@@ -241,7 +241,7 @@ impl World {
                 self.membership.welcomed(self.now, token_of(peer));
                 self.say(ToServer::Want);
             }
-            ToPage::Replaced if self.left => self.part(Farewell::is_replaced),
+            ToPage::Replaced if self.left => self.part(Farewell::taken_over),
             // The page has another socket already, or would give up.
             ToPage::Replaced => {}
             ToPage::Closed { in_order } => {

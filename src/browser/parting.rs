@@ -62,7 +62,7 @@ fn hearer(parting: &Weak<Parting>) -> impl Fn(SocketEvent) + Clone + 'static {
         SocketEvent::Closed { in_order } => step(&parting, |f, now| f.closed(now, in_order)),
         SocketEvent::Said(message) => {
             if matches!(*message, ServerMessage::Closed { reason: CloseReason::Replaced }) {
-                step(&parting, Farewell::is_replaced);
+                step(&parting, Farewell::taken_over);
             }
         }
     }

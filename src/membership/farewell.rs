@@ -65,7 +65,7 @@ pub struct Farewell {
     ends: Timestamp,
     losses: u32,
     /// Another socket of this page, an earlier one that arrived late, took the place while this was said.
-    replaced: bool,
+    taken_over: bool,
     acts: VecDeque<FarewellAct>,
 }
 
@@ -76,7 +76,7 @@ impl Farewell {
             token,
             ends: Timestamp::ZERO,
             losses: 0,
-            replaced: false,
+            taken_over: false,
             acts: VecDeque::new(),
         }
     }
@@ -141,15 +141,16 @@ impl Farewell {
         }
     }
 
-    /// The server said that another socket took the place. Whatever was said over this one may not have counted.
-    pub fn is_replaced(&mut self, _now: Timestamp) {
-        self.replaced = true;
+    /// The server said that another socket took the place. Whatever was said over this one may not have counted. The
+    /// time plays no part; it is here because every input brings it.
+    pub fn taken_over(&mut self, _now: Timestamp) {
+        self.taken_over = true;
     }
 
     /// The socket closed. `in_order`: both sides closed it, and the server had nothing against what it heard.
     pub fn closed(&mut self, now: Timestamp, in_order: bool) {
         match self.state {
-            State::Closing { .. } if in_order && !self.replaced => self.state = State::Over,
+            State::Closing { .. } if in_order && !self.taken_over => self.state = State::Over,
             State::Opening { .. } | State::Closing { .. } => self.lost(now),
             _ => {}
         }
@@ -173,7 +174,7 @@ impl Farewell {
     }
 
     fn open(&mut self, now: Timestamp) {
-        self.replaced = false;
+        self.taken_over = false;
         self.acts.push_back(FarewellAct::Open);
         self.state = State::Opening { until: now + OPEN_TIMEOUT };
     }
